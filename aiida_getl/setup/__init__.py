@@ -1,0 +1,1 @@
+"""Setting up: which engines are there, the profile, computer, codes and pseudopotentials that use them."""
