@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sys
@@ -13,6 +14,10 @@ import pytest
 
 pytest_plugins = ["aiida.tools.pytest_fixtures"]
 
+# Not even AiiDA's import may touch the user's own configuration.
+_AIIDA_PATH = tempfile.mkdtemp(prefix="getl-aiida-")
+atexit.register(shutil.rmtree, _AIIDA_PATH, ignore_errors=True)
+os.environ["AIIDA_PATH"] = _AIIDA_PATH
 # The daemon is started by the verdi on the PATH, which has to be this environment's, activated or not.
 os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 # Root is who one is in a container, where OpenMPI refuses to start unless told twice.
@@ -23,6 +28,8 @@ TEST_OPTIONS = {
     "runner.poll.interval": 1,
     "transport.task_retry_initial_interval": 1,
     "transport.task_maximum_attempts": 2,
+    # A busy machine does not start a daemon within AiiDA's 2 s.
+    "daemon.timeout": 20,
     "warnings.showdeprecations": False,
 }
 
@@ -144,9 +151,15 @@ def cohp_code(engine_code):
 @pytest.fixture
 def paw_family(aiida_profile, paw_directory):
     """The pseudopotential family of the package's PAW datasets."""
-    from aiida_getl.setup.pseudos import ensure_family
+    from aiida.common.exceptions import NotExistent
+    from aiida.orm import load_group
 
-    return ensure_family(paw_directory)[0]
+    from aiida_getl.setup.pseudos import FAMILY_LABEL, store_family
+
+    try:
+        return load_group(FAMILY_LABEL)
+    except NotExistent:
+        return store_family(paw_directory)
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ COMPUTER_LABEL = "localhost"
 #: A finished step is noticed after the poll interval: AiiDA's 60 s would make a chain of short jobs take minutes.
 PROFILE_OPTIONS = {
     "runner.poll.interval": 1,
+    # A busy machine does not start a daemon within AiiDA's 2 s.
+    "daemon.timeout": 20,
     "caching.default_enabled": True,
     "warnings.showdeprecations": False,
     "warnings.rabbitmq_version": False,

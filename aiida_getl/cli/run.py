@@ -1,0 +1,159 @@
+"""Start a campaign, watch it, and tell what came of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from aiida import orm
+from aiida.engine import submit
+
+from aiida_getl.cli.nodes import find_node
+from aiida_getl.cli.profile import with_profile
+from aiida_getl.cli.progress import clock, watch
+from aiida_getl.setup.potentials import find_potential
+
+DEFAULT_CODES = {
+    "lammps": "lammps@localhost",
+    "pw": "pw@localhost",
+    "projwfc": "projwfc@localhost",
+    "lobster": "getl-cohp@localhost",
+}
+REQUIRED = {"composition", "potential", "seed"}
+OPTIONAL = {"protocol", "overrides", "options", "codes", "label"}
+
+results_option = click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for the figures.",
+)
+
+
+@click.command()
+@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Watch it until it ends, then sum up.")
+@results_option
+@with_profile
+def run(config: Path, wait: bool, results: Path) -> None:
+    """Run the whole loop as CONFIG (YAML) says: from a composition to the bond strengths of a large glass.
+
+    \b
+    Example of a CONFIG:
+        composition: Cu50Zr50
+        potential: CuZr_mm.eam.fs   # a path, or a file that comes with LAMMPS
+        seed: 2026
+        protocol: fast
+        overrides: {n_runs: 4}
+
+    \b
+    Example:
+        aiida-getl run examples/quickstart.yaml
+    """
+    from aiida_getl.workflows.getl import GetlWorkChain
+
+    settings = read_config(config)
+    try:
+        builder = GetlWorkChain.get_builder_from_protocol(
+            {**DEFAULT_CODES, **settings.get("codes", {})},
+            settings["composition"],
+            load_potential(settings["potential"], config.parent),
+            settings["seed"],
+            protocol=settings.get("protocol"),
+            overrides=settings.get("overrides"),
+            options=settings.get("options"),
+        )
+        builder.metadata.label = settings.get("label", str(settings["composition"]))
+        node = submit(builder)
+    except (ValueError, FileNotFoundError) as exception:
+        raise click.ClickException(f"{config}: {exception}") from exception
+    click.echo(f"Started {node.process_label} <{node.pk}>. It runs in the daemon, also when this terminal closes;")
+    click.echo(f"`aiida-getl watch {node.pk}` looks again.")
+    if wait:
+        watch_and_sum_up(node, results)
+
+
+@click.command("watch")
+@click.argument("process")
+@results_option
+@with_profile
+def watch_command(process: str, results: Path) -> None:
+    """Watch the campaign PROCESS (PK or UUID) until it ends, then sum up.
+
+    \b
+    Example:
+        aiida-getl watch 123
+    """
+    watch_and_sum_up(find_node(process, orm.WorkChainNode), results)
+
+
+@click.command()
+@click.argument("process")
+@results_option
+@with_profile
+def summary(process: str, results: Path) -> None:
+    """Sum up what the campaign PROCESS (PK or UUID) found, and draw its figures.
+
+    \b
+    Example:
+        aiida-getl summary 123 --results results
+    """
+    sum_up(find_node(process, orm.WorkChainNode), results)
+
+
+def watch_and_sum_up(node: orm.WorkChainNode, results: Path) -> None:
+    """Report progress until the end, then sum up; exits with status 1 if the campaign failed."""
+    start = node.ctime.timestamp()
+    watch(node, lambda line: click.echo(f"[{clock(time.time() - start):>6}] {line}"))
+    sum_up(orm.load_node(node.pk), results)
+
+
+def sum_up(node: orm.WorkChainNode, results: Path) -> None:
+    """Print the summary and draw the figures; exits with status 1 if the campaign failed."""
+    from aiida_getl.report.campaign import draw, summarise
+
+    click.echo("")
+    click.echo(summarise(node))
+    figures = draw(node, results)
+    if figures:
+        click.echo("\nFigures\n" + "\n".join(f"  {path}" for path in figures))
+    if not node.is_finished_ok:
+        raise SystemExit(1)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the contents of a configuration file.
+
+    :raises click.ClickException: for a file that is no YAML mapping, and unknown or missing keys.
+    """
+    try:
+        settings = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as exception:
+        raise click.ClickException(f"{path} is not YAML: {exception}") from exception
+    if not isinstance(settings, dict):
+        raise click.ClickException(f"{path} must hold a mapping, see `aiida-getl run --help`")
+    missing, unknown = REQUIRED - set(settings), set(settings) - REQUIRED - OPTIONAL
+    if missing or unknown:
+        raise click.ClickException(
+            f"{path}: missing {sorted(missing)}, unknown {sorted(map(str, unknown))}; "
+            f"it needs {sorted(REQUIRED)} and may have {sorted(OPTIONAL)}"
+        )
+    return settings
+
+
+def load_potential(name: str, folder: Path) -> orm.SinglefileData:
+    """Return the node of a potential file: a path (relative to ``folder``), or the name of one of LAMMPS' own."""
+    path = folder / name
+    if not path.is_file():
+        path = find_potential(name)
+    node = orm.SinglefileData(path)
+    # The same file is one node, so that queries by potential find everything that rests on it.
+    query = orm.QueryBuilder().append(orm.SinglefileData, filters={"attributes.filename": path.name})
+    for other in query.all(flat=True):
+        if other.get_content("rb") == node.get_content("rb") and other.creator is None:
+            return other
+    return node.store()
