@@ -206,12 +206,16 @@ def _start_postgres():
     """Return a running PostgreSQL server; for root, whom PostgreSQL refuses, it runs as user ``postgres``."""
     from pgtest.pgtest import PGTest, which
 
+    try:
+        pg_ctl = which("pg_ctl")
+    except FileNotFoundError:
+        pytest.skip("no PostgreSQL on this machine: `sudo apt-get install postgresql`")
     if os.geteuid() != 0:
         return PGTest()
     # Not below pytest's temporary folder, which is closed to other users.
     base = Path(tempfile.mkdtemp(prefix="getl-postgres-"))
     as_postgres = base / "pg_ctl"
-    as_postgres.write_text(f'#!/bin/sh\ncd / && exec runuser -u postgres -- {which("pg_ctl")} "$@"\n')
+    as_postgres.write_text(f'#!/bin/sh\ncd / && exec runuser -u postgres -- {pg_ctl} "$@"\n')
     as_postgres.chmod(0o755)
     for folder in (base, base / "data", base / "tmp"):
         folder.mkdir(exist_ok=True)
