@@ -1,0 +1,1 @@
+"""Figures and summaries of what a campaign found."""

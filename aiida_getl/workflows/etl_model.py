@@ -1,0 +1,95 @@
+"""From labels to a validated model."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.engine import WorkChain
+
+from aiida_getl.calculations.functions.build_dbi import build_dbi
+from aiida_getl.calculations.functions.train import train
+from aiida_getl.calculations.functions.validate import validate
+from aiida_getl.learning.settings import check_settings
+from aiida_getl.workflows.label import describe
+
+
+def validate_settings(node, _) -> str | None:
+    """Refuse unknown or impossible settings."""
+    try:
+        check_settings(node.get_dict())
+    except ValueError as exception:
+        return str(exception)
+    return None
+
+
+def validate_inputs(inputs, _) -> str | None:
+    """Refuse labels without their structures, and the other way round."""
+    if "structures" not in inputs or "bonds" not in inputs:
+        return None
+    structures, bonds = (
+        {f"{run}.{sub_run}" for run, cells in inputs[name].items() for sub_run in cells}
+        for name in ("structures", "bonds")
+    )
+    if structures != bonds:
+        return f"`structures` and `bonds` differ: {sorted(structures ^ bonds)} stand in only one of them"
+    return None
+
+
+class EtlModelWorkChain(WorkChain):
+    """Database of interactions, validation by group, and the model trained on everything.
+
+    Structures and labels are given as namespaces of runs and sub-runs, e.g. ``{'run_0': {'as_quenched': node}}``:
+    a run is the group that validation holds out.
+    """
+
+    @classmethod
+    def define(cls, spec):
+        super().define(spec)
+        spec.input_namespace("structures", dynamic=True, help="`StructureData` by run and sub-run.")
+        spec.input_namespace("bonds", dynamic=True, help="Labels (`getl.bonds`) by run and sub-run.")
+        spec.input_namespace("failures", dynamic=True, required=False, help="Why a sub-run has no label (`Dict`).")
+        spec.input("settings", valid_type=orm.Dict, validator=validate_settings, serializer=orm.to_aiida_type)
+        spec.input("seed", valid_type=orm.Int, serializer=orm.to_aiida_type)
+        spec.inputs.validator = validate_inputs
+
+        spec.outline(cls.build, cls.validate, cls.train)
+
+        spec.output("dbi", valid_type=orm.ArrayData, help="Database of interactions (`getl.dbi`).")
+        spec.output("model", valid_type=orm.ArrayData, help="The model (`getl.model`).")
+        spec.output("validation", valid_type=orm.Dict, help="Errors per bond type on groups left out.")
+        spec.output("parity", valid_type=orm.ArrayData, help="Out-of-group predictions of every bond.")
+
+        spec.exit_code(401, "ERROR_DBI", message="The database of interactions could not be built: {reason}")
+        spec.exit_code(402, "ERROR_VALIDATION", message="The model could not be validated: {reason}")
+        spec.exit_code(403, "ERROR_TRAINING", message="No model could be trained: {reason}")
+
+    def build(self):
+        """Collect bonds, labels and descriptors."""
+        dbi, node = build_dbi.run_get_node(
+            settings=self.inputs.settings,
+            structures=dict(self.inputs.structures),
+            bonds=dict(self.inputs.bonds),
+            **({"failures": dict(self.inputs.failures)} if self.inputs.get("failures") else {}),
+        )
+        if not node.is_finished_ok:
+            return self.exit_codes.ERROR_DBI.format(reason=describe(node))
+        self.ctx.dbi = dbi
+        self.out("dbi", dbi)
+        return None
+
+    def validate(self):
+        """Measure the errors on groups left out."""
+        results, node = validate.run_get_node(self.ctx.dbi, self.inputs.settings, self.inputs.seed)
+        if not node.is_finished_ok:
+            return self.exit_codes.ERROR_VALIDATION.format(reason=describe(node))
+        self.ctx.validation = results["validation"]
+        self.out("validation", results["validation"])
+        self.out("parity", results["parity"])
+        return None
+
+    def train(self):
+        """Train on everything."""
+        model, node = train.run_get_node(self.ctx.dbi, self.inputs.settings, self.inputs.seed, self.ctx.validation)
+        if not node.is_finished_ok:
+            return self.exit_codes.ERROR_TRAINING.format(reason=describe(node))
+        self.out("model", model)
+        return None

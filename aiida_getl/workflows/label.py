@@ -1,0 +1,253 @@
+"""Label the bonds of one structure: pw.x, projwfc.x and the bond analysis."""
+
+from __future__ import annotations
+
+import pathlib
+from importlib.resources import files
+
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.engine import ToContext, WorkChain, while_
+from aiida.plugins import CalculationFactory, WorkflowFactory
+from aiida_pseudo.groups.family import PseudoPotentialFamily
+from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
+
+from aiida_getl.calculations.functions.label_parameters import label_parameters
+from aiida_getl.calculations.functions.record_failure import record_failure
+from aiida_getl.quantumespresso.scf import check_settings
+
+PwBaseWorkChain = WorkflowFactory("quantumespresso.pw.base")
+ProjwfcCalculation = CalculationFactory("getl.projwfc")
+LobsterCalculation = CalculationFactory("getl.lobster")
+
+
+def validate_settings(node, _) -> str | None:
+    """Refuse incomplete or unknown settings."""
+    try:
+        check_settings(node.get_dict())
+    except ValueError as exception:
+        return str(exception)
+    return None
+
+
+def validate_inputs(inputs, _) -> str | None:
+    """Refuse a structure for which a pseudopotential is missing."""
+    if "structure" not in inputs or "pseudos" not in inputs:
+        return None
+    missing = sorted(set(inputs["structure"].get_kind_names()) - set(inputs["pseudos"]))
+    if missing:
+        return f"no pseudopotential for {', '.join(missing)}: give one for every kind of the structure in `pseudos`"
+    return None
+
+
+class LabelWorkChain(ProtocolMixin, WorkChain):
+    """ICOHPs of every bond of a structure.
+
+    Runs ``getl-cohp`` on the projections of projwfc.x, or the real LOBSTER where its code is given and the ``projwfc``
+    namespace is left out. A failure leaves its reason in the output ``failure``.
+    """
+
+    @classmethod
+    def define(cls, spec):
+        super().define(spec)
+        spec.input("structure", valid_type=orm.StructureData)
+        spec.input_namespace("pseudos", valid_type=orm.UpfData, dynamic=True, help="By kind name.")
+        spec.input("settings", valid_type=orm.Dict, validator=validate_settings, help="Settings of the label protocol.")
+        spec.input("clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(True), serializer=orm.to_aiida_type)
+        spec.expose_inputs(
+            PwBaseWorkChain,
+            namespace="scf",
+            exclude=("clean_workdir", "pw.structure", "pw.pseudos", "pw.parameters", "pw.parent_folder"),
+        )
+        spec.expose_inputs(
+            ProjwfcCalculation,
+            namespace="projwfc",
+            exclude=("parent_folder", "parameters"),
+            namespace_options={"required": False, "populate_defaults": False},
+        )
+        spec.expose_inputs(
+            LobsterCalculation,
+            namespace="lobster",
+            exclude=("structure", "parameters", "parent_folder", "projections_folder"),
+        )
+        spec.inputs.validator = validate_inputs
+
+        spec.outline(
+            cls.prepare,
+            while_(cls.is_due)(cls.run_next, cls.inspect_last),
+            cls.finish,
+        )
+
+        spec.output("bonds", valid_type=orm.ArrayData, required=False, help="ICOHP of every bond (`getl.bonds`).")
+        spec.output("results", valid_type=orm.Dict, required=False, help="Results of the bond analysis.")
+        spec.output("scf_parameters", valid_type=orm.Dict, required=False, help="Output parameters of pw.x.")
+        spec.output("failure", valid_type=orm.Dict, required=False, help="Why there is no label.")
+
+        spec.exit_code(401, "ERROR_SCF_FAILED", message="The electronic structure could not be had: {reason}")
+        spec.exit_code(402, "ERROR_PROJECTION_FAILED", message="projwfc.x failed: {reason}")
+        spec.exit_code(403, "ERROR_ANALYSIS_FAILED", message="The bond analysis failed: {reason}")
+        spec.exit_code(
+            410, "ERROR_SPILLING", message="The charge spilling of {spilling:.1%} exceeds the limit of {limit:.1%}."
+        )
+
+    @classmethod
+    def get_protocol_filepath(cls) -> pathlib.Path:
+        return pathlib.Path(str(files("aiida_getl.workflows.protocols") / "label.yaml"))
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls, pw_code, lobster_code, structure=None, projwfc_code=None, protocol=None, overrides=None, options=None
+    ):
+        """Return a builder with the inputs of a protocol.
+
+        :param pw_code: code or label of pw.x.
+        :param lobster_code: code or label of `getl-cohp` or of LOBSTER.
+        :param structure: ``StructureData``; may be left out where a parent work chain supplies it.
+        :param projwfc_code: code or label of projwfc.x; required with `getl-cohp`, left out for LOBSTER.
+        :param protocol: `fast`, `balanced` or `stringent`.
+        :param overrides: dictionary that is merged over the protocol's.
+        :param options: scheduler options of all jobs.
+        :raises ValueError: for an element that the pseudopotential family lacks.
+        """
+        inputs = cls.get_protocol_inputs(protocol, overrides)
+        builder = cls.get_builder()
+        options = {**inputs["options"], **(options or {})}
+        builder.scf.pw.code = orm.load_code(pw_code) if isinstance(pw_code, str) else pw_code
+        builder.scf.pw.metadata.options = cls.set_default_resources(
+            options, builder.scf.pw.code.computer.scheduler_type
+        )
+        builder.lobster.code = orm.load_code(lobster_code) if isinstance(lobster_code, str) else lobster_code
+        builder.lobster.metadata.options.max_wallclock_seconds = options["max_wallclock_seconds"]
+        if projwfc_code is not None:
+            builder.projwfc.code = orm.load_code(projwfc_code) if isinstance(projwfc_code, str) else projwfc_code
+            builder.projwfc.metadata.options = builder.scf.pw.metadata.options
+        family = load_family(inputs["pseudo_family"])
+        if structure is None:
+            builder.pseudos = {pseudo.element: pseudo for pseudo in family.nodes}
+        else:
+            builder.structure = structure
+            builder.pseudos = get_pseudos(family, structure)
+        kpoints = orm.KpointsData()
+        kpoints.set_kpoints_mesh(inputs["kpoints"], offset=inputs["kpoints_offset"])
+        builder.scf.kpoints = kpoints
+        builder.settings = orm.Dict(inputs["settings"])
+        builder.clean_workdir = orm.Bool(inputs["clean_workdir"])
+        return builder
+
+    def prepare(self):
+        """Derive what the codes are asked for from the structure and its pseudopotentials."""
+        kinds = self.inputs.structure.get_kind_names()
+        self.ctx.pseudos = {kind: self.inputs.pseudos[kind] for kind in kinds}
+        self.ctx.parameters = label_parameters(
+            structure=self.inputs.structure, settings=self.inputs.settings, **self.ctx.pseudos
+        )
+        self.ctx.jobs = ["scf", "projwfc", "analysis"] if "projwfc" in self.inputs else ["scf", "analysis"]
+        self.ctx.due = list(self.ctx.jobs)
+        self.ctx.use_cache = True
+
+    def is_due(self):
+        """Whether a job remains to be run."""
+        return bool(self.ctx.due)
+
+    def run_next(self):
+        """Submit the next job."""
+        job = self.ctx.due[0]
+        process_class, inputs = getattr(self, f"_inputs_{job}")()
+        inputs.metadata.call_link_label = job
+        return ToContext(**{job: self.submit(process_class, **inputs)})
+
+    def inspect_last(self):
+        """Go on, start over without the cache, or stop with the reason."""
+        job = self.ctx.due[0]
+        process = self.ctx[job]
+        if process.is_finished_ok:
+            self.ctx.due = self.ctx.due[1:]
+            return None
+        if job != "scf" and self.ctx.use_cache and self._any_folder_is_empty():
+            # A calculation taken from the cache points at the folder of the original, which was cleaned after use.
+            self.report(f"{describe(process)}; a folder that it reads was cleaned: computing again without the cache")
+            self.ctx.due = list(self.ctx.jobs)
+            self.ctx.use_cache = False
+            return None
+        exit_code = {
+            "scf": self.exit_codes.ERROR_SCF_FAILED,
+            "projwfc": self.exit_codes.ERROR_PROJECTION_FAILED,
+            "analysis": self.exit_codes.ERROR_ANALYSIS_FAILED,
+        }[job]
+        return self._fail(exit_code.format(reason=describe(process)))
+
+    def finish(self):
+        """Hand over the bonds, and clean what only they needed."""
+        self.out("scf_parameters", self.ctx.scf.outputs.output_parameters)
+        self.out("results", self.ctx.analysis.outputs.results)
+        self.out("bonds", self.ctx.analysis.outputs.bonds)
+        if self.inputs.clean_workdir:
+            for node in self.node.called_descendants:
+                if isinstance(node, orm.CalcJobNode) and "remote_folder" in node.outputs:
+                    node.outputs.remote_folder._clean()
+        spilling = self.ctx.analysis.outputs.bonds.base.attributes.get("spilling")
+        limit = self.inputs.settings["spilling_max"]
+        if spilling > limit:
+            return self._fail(self.exit_codes.ERROR_SPILLING.format(spilling=spilling, limit=limit))
+        return None
+
+    def _inputs_scf(self):
+        inputs = AttributeDict(self.exposed_inputs(PwBaseWorkChain, "scf"))
+        inputs.pw.structure = self.inputs.structure
+        inputs.pw.pseudos = self.ctx.pseudos
+        inputs.pw.parameters = self.ctx.parameters["pw"]
+        if not self.ctx.use_cache:
+            inputs.pw.metadata.disable_cache = True
+        return PwBaseWorkChain, inputs
+
+    def _inputs_projwfc(self):
+        inputs = AttributeDict(self.exposed_inputs(ProjwfcCalculation, "projwfc"))
+        inputs.parent_folder = self.ctx.scf.outputs.remote_folder
+        inputs.parameters = self.ctx.parameters["projwfc"]
+        if not self.ctx.use_cache:
+            inputs.metadata.disable_cache = True
+        return ProjwfcCalculation, inputs
+
+    def _inputs_analysis(self):
+        inputs = AttributeDict(self.exposed_inputs(LobsterCalculation, "lobster"))
+        inputs.structure = self.inputs.structure
+        inputs.parameters = self.ctx.parameters["lobster"]
+        inputs.parent_folder = self.ctx.scf.outputs.remote_folder
+        if "projwfc" in self.ctx:
+            inputs.projections_folder = self.ctx.projwfc.outputs.remote_folder
+        return LobsterCalculation, inputs
+
+    def _any_folder_is_empty(self) -> bool:
+        done = [self.ctx[job] for job in self.ctx.jobs if job in self.ctx and self.ctx[job].is_finished_ok]
+        return any(process.outputs.remote_folder.is_empty for process in done)
+
+    def _fail(self, exit_code):
+        self.report(exit_code.message)
+        self.out("failure", record_failure(self.inputs.structure, orm.Str(exit_code.message)))
+        return exit_code
+
+
+def describe(process) -> str:
+    """Return one sentence about how a process ended."""
+    if process.is_finished:
+        return f"{process.process_label}<{process.pk}> [{process.exit_status}] {process.exit_message}"
+    return f"{process.process_label}<{process.pk}> ended {process.process_state.value}"
+
+
+def load_family(label: str) -> PseudoPotentialFamily:
+    """Return a pseudopotential family, or say how to get it."""
+    query = orm.QueryBuilder().append(PseudoPotentialFamily, filters={"label": label})
+    if not query.count():
+        raise ValueError(f"no pseudopotential family {label!r}: make it with `aiida-getl setup`, or name another")
+    return query.first(flat=True)
+
+
+def get_pseudos(family: PseudoPotentialFamily, structure: orm.StructureData) -> dict[str, orm.UpfData]:
+    """Return the pseudopotential of every kind of a structure."""
+    missing = sorted({kind.symbol for kind in structure.kinds} - set(family.elements))
+    if missing:
+        raise ValueError(
+            f"the pseudopotential family {family.label!r} has no {', '.join(missing)}, only "
+            f"{', '.join(family.elements)}: install a family that has them and name it as pseudo_family"
+        )
+    return family.get_pseudos(structure=structure)
