@@ -127,9 +127,10 @@ class BondStrengthsData(orm.ArrayData):
         if not 0 <= index < self.n_bonds:
             raise ValueError(f"there is no bond {index}: <{self.pk}> holds {self.n_bonds} bonds, counted from 0")
         bonds, symbols = self.get_bonds().select(np.array([index])), self.symbols
+        i, j = bonds.atom_i[0], bonds.atom_j[0]
         row = {
             "bond": self.get_bond_types()[index].item(),
-            "atoms": f"{symbols[bonds.atom_i[0]]}{bonds.atom_i[0] + 1} - {symbols[bonds.atom_j[0]]}{bonds.atom_j[0] + 1}",
+            "atoms": f"{symbols[i]}{i + 1} - {symbols[j]}{j + 1}",
             "translation": bonds.translation[0].tolist(),
             "distance_Å": bonds.distance[0].item(),
             "strength_eV": self.get_strength()[index].item(),

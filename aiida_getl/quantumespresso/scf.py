@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiida_getl.quantumespresso.basis import n_basis, projected_basis
+from aiida_getl.quantumespresso.basis import projected_shells, recommended_nbnd
 from aiida_getl.quantumespresso.upf import Upf
 
-REQUIRED = [
+REQUIRED = (
     "ecutwfc",
     "ecutrho",
     "smearing",
@@ -22,7 +21,7 @@ REQUIRED = [
     "r_min",
     "r_max",
     "spilling_max",
-]
+)
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
@@ -59,13 +58,13 @@ def scf_parameters(symbols: Sequence[str], upfs: Mapping[str, Upf], settings: Ma
     settings
         Label settings, see :func:`check_settings`; energies in Ry.
     """
-    functions = n_basis(symbols, {element: projected_basis(upf) for element, upf in upfs.items()})
+    projected = {element: projected_shells(upf) for element, upf in upfs.items()}
     return {
         "CONTROL": {"calculation": "scf", "tprnfor": False, "tstress": False},
         "SYSTEM": {
             "ecutwfc": settings["ecutwfc"],
             "ecutrho": settings["ecutrho"],
-            "nbnd": math.ceil(functions * (1.0 + settings["band_margin"])),
+            "nbnd": recommended_nbnd(symbols, projected, settings["band_margin"]),
             "occupations": "smearing",
             "smearing": settings["smearing"],
             "degauss": settings["degauss"],

@@ -21,6 +21,16 @@ from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
 
 AS_QUENCHED = "as_quenched"
 SUB_RUNS = (AS_QUENCHED, *PUBLISHED_SUBRUNS)
+PLAIN_INPUTS = (
+    "n_runs",
+    "n_atoms",
+    "large_n_atoms",
+    "sub_runs",
+    "amplitudes",
+    "learning",
+    "max_concurrent",
+    "failures_max",
+)
 FROM_PARENT = ("composition", "n_atoms", "potential", "seed")
 
 
@@ -135,16 +145,7 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         builder.seed = seed
         if inputs["sub_runs"] == "all":
             inputs["sub_runs"] = list(SUB_RUNS)
-        for name in [
-            "n_runs",
-            "n_atoms",
-            "large_n_atoms",
-            "sub_runs",
-            "amplitudes",
-            "learning",
-            "max_concurrent",
-            "failures_max",
-        ]:
+        for name in PLAIN_INPUTS:
             builder[name] = inputs[name]
         return builder
 

@@ -119,7 +119,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         builder.lobster.code = orm.load_code(lobster_code) if isinstance(lobster_code, str) else lobster_code
         builder.lobster.metadata.options.max_wallclock_seconds = options["max_wallclock_seconds"]
         if projwfc_code is not None:
-            builder.projwfc.code = orm.load_code(projwfc_code) if isinstance(projwfc_code, str) else projwfc_code
+            builder.projwfc.code = projwfc_code
             builder.projwfc.metadata.options = builder.scf.pw.metadata.options
         family = load_family(inputs["pseudo_family"])
         if structure is None:
