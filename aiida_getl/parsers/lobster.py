@@ -1,0 +1,139 @@
+"""Parser of the bond analysis, by whichever code: what is complete is kept, the exit code says what is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.parsers import Parser
+
+from aiida_getl.data.bonds import BondStrengthsData
+from aiida_getl.lobster.icohplist import read_icohplist
+from aiida_getl.lobster.lobsterin import Lobsterin
+from aiida_getl.lobster.lobsterout import Lobsterout, read_lobsterout
+from aiida_getl.structures.bonds import BondList, bond_vectors
+
+#: LOBSTER prints distances with five decimals, from positions that QE prints with about ten.
+DISTANCE_TOLERANCE = 1e-3  # Å
+
+
+class LobsterParser(Parser):
+    """Reads ICOHPLIST.lobster and lobsterout of LOBSTER 3 to 6 and of ``getl-cohp``."""
+
+    def parse(self, **kwargs):
+        exit_code = self._parse()
+        # The scheduler's verdict (walltime, memory) says more about an unfinished run than its files do.
+        return self.node.exit_code if self.node.exit_status is not None else exit_code
+
+    def _parse(self):
+        log = read_lobsterout(self._read("lobsterout") or "")
+        extra = self._read_json()
+        self.out("results", orm.Dict(results(log, extra)))
+        if log.program_not_detected:
+            return self.exit_codes.ERROR_PROGRAM_NOT_DETECTED
+        if log.too_few_bands:
+            return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=f"{log.bands_needed} are needed")
+        if log.n_interactions == 0:
+            return self.exit_codes.ERROR_NO_INTERACTIONS
+        text = self._read("ICOHPLIST.lobster")
+        if text is None:
+            return self._no_icohps(log)
+        try:
+            icohps = read_icohplist(text)
+            bonds, values = icohps.to_bonds()
+        except ValueError as exception:
+            return self.exit_codes.ERROR_ICOHPLIST_UNREADABLE.format(reason=exception)
+        structure = self.node.inputs.structure
+        mismatch = find_mismatch(structure, bonds)
+        if mismatch:
+            return self.exit_codes.ERROR_STRUCTURE_MISMATCH.format(reason=mismatch)
+        self.out(
+            "bonds",
+            BondStrengthsData.from_bonds(
+                # The distances of the structure itself have all digits.
+                BondList(bonds.atom_i, bonds.atom_j, bonds.translation, lengths(structure, bonds)),
+                symbols(structure),
+                values,
+                self._method(log),
+                spilling=max(log.charge_spilling, default=None),
+            ),
+        )
+        complete = icohps.complete and log.n_interactions in (None, len(icohps))
+        if not complete:
+            return self.exit_codes.ERROR_UNFINISHED
+        return None if log.finished else self.exit_codes.ERROR_UNFINISHED_ICOHPS_COMPLETE
+
+    def _no_icohps(self, log: Lobsterout):
+        """Return the exit code of a run that wrote no list of ICOHPs."""
+        said = (self._read(self.node.get_option("output_filename")) or "").strip().splitlines()
+        refused = [line for line in said if line.startswith("getl-cohp: error:")]
+        if refused:
+            reason = refused[-1].removeprefix("getl-cohp: error:").strip()
+            if "nbnd" in reason:
+                return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=reason)
+            return self.exit_codes.ERROR_BAD_INPUT.format(reason=reason)
+        if log.engine is None:
+            return self.exit_codes.ERROR_OUTPUT_MISSING
+        return self.exit_codes.ERROR_ICOHPLIST_MISSING.format(reason=said[-1] if said else "it said nothing")
+
+    def _method(self, log: Lobsterout) -> dict[str, Any]:
+        """Return what defines the scale of the numbers: labels that differ in it must not be mixed."""
+        lobsterin = Lobsterin.from_dict(self.node.inputs.parameters.get_dict())
+        scf = self.node.inputs.parent_folder.creator
+        pseudos = dict(scf.inputs.pseudos) if scf and "pseudos" in scf.inputs else {}
+        return {
+            "engine": log.engine,
+            "version": log.version,
+            "basis": {element: list(shells) for element, shells in sorted(lobsterin.basis_functions.items())},
+            "pseudos": {name: pseudo.md5 for name, pseudo in sorted(pseudos.items())},
+        }
+
+    def _read(self, name: str) -> str | None:
+        repository = self.retrieved.base.repository
+        if name not in repository.list_object_names():
+            return None
+        return repository.get_object_content(name, "rb").decode(errors="replace")
+
+    def _read_json(self) -> dict[str, Any]:
+        try:
+            return json.loads(self._read("getl-cohp.json") or "{}")
+        except json.JSONDecodeError:  # cut off: the text files say the essential
+            return {}
+
+
+def results(log: Lobsterout, extra: dict[str, Any]) -> dict[str, Any]:
+    """Return the contents of the ``results`` node; spillings as fractions, times in seconds."""
+    return {key: value for key, value in asdict(log).items() if value is not None} | (
+        {"getl_cohp": extra} if extra else {}
+    )
+
+
+def symbols(structure: orm.StructureData) -> list[str]:
+    """Return the element of every site."""
+    element = {kind.name: kind.symbol for kind in structure.kinds}
+    return [element[site.kind_name] for site in structure.sites]
+
+
+def lengths(structure: orm.StructureData, bonds: BondList) -> np.ndarray:
+    """Return the lengths (n,), Å, that the structure gives the bonds."""
+    positions = np.array([site.position for site in structure.sites])
+    return np.linalg.norm(bond_vectors(positions, np.array(structure.cell), bonds), axis=1)
+
+
+def find_mismatch(structure: orm.StructureData, bonds: BondList) -> str | None:
+    """Say how bonds contradict a structure, or return None."""
+    n_atoms = len(structure.sites)
+    highest = max(bonds.atom_i.max(), bonds.atom_j.max())
+    if highest >= n_atoms:
+        return f"atom {highest + 1} of {n_atoms} is bonded"
+    deviation = np.abs(lengths(structure, bonds) - bonds.distance)
+    worst = int(deviation.argmax())
+    if deviation[worst] > DISTANCE_TOLERANCE:
+        return (
+            f"the bond of atoms {bonds.atom_i[worst] + 1} and {bonds.atom_j[worst] + 1} is "
+            f"{bonds.distance[worst]:.4f} Å long by the analysis and {deviation[worst]:.4f} Å off in the structure"
+        )
+    return None
