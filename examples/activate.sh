@@ -2,7 +2,8 @@
 #
 #   source examples/activate.sh
 #
-# AIIDA_PATH points AiiDA to the profile in .aiida of this clone, and to nothing of yours elsewhere.
+# AIIDA_PATH points AiiDA to the profile in .aiida of this clone, and to nothing of yours elsewhere; matplotlib keeps its
+# list of fonts in .getl.
 # shellcheck shell=bash
 _getl_root=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
 if [ ! -f "$_getl_root/.venv/bin/activate" ]; then
@@ -12,7 +13,7 @@ if [ ! -f "$_getl_root/.venv/bin/activate" ]; then
 fi
 # shellcheck disable=SC1091
 source "$_getl_root/.venv/bin/activate"
-export AIIDA_PATH=$_getl_root
+export AIIDA_PATH=$_getl_root MPLCONFIGDIR=$_getl_root/.getl/matplotlib
 unset _getl_root
 if [[ $- == *i* && -n ${BASH_VERSION:-} ]]; then
     eval "$(_VERDI_COMPLETE=bash_source verdi)"

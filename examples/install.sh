@@ -128,7 +128,8 @@ if ! grep -qsF "$environment " "$stamp" || ! .venv/bin/python -c 'import pip' 2>
     quietly "$python" -m venv --clear .venv || stop "the virtual environment could not be made, see $root/$log."
 fi
 rm -f "$stamp"
-pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet)
+# Without the cache, which would be in the home directory.
+pip=(.venv/bin/python -m pip --disable-pip-version-check --no-cache-dir --no-input install --quiet)
 no_packages="some Python packages could not be installed, see $root/$log: check the network and run this again."
 # Older ones, such as Debian 12's, fail on the dependencies of AiiDA.
 quietly "${pip[@]}" --upgrade pip || stop "$no_packages"

@@ -5,8 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash examples/install.sh --tests
-export PATH=$PWD/.venv/bin:$PATH
-export OMP_NUM_THREADS=1
+export PATH=$PWD/.venv/bin:$PATH MPLCONFIGDIR=$PWD/.getl/matplotlib OMP_NUM_THREADS=1
 ruff check .
 ruff format --check .
 mypy

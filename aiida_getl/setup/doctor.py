@@ -14,8 +14,8 @@ from aiida_getl.setup.engines import (
     EngineError,
     engine_version,
     find_engine,
-    missing_engine_message,
     parallel_launcher,
+    require_engine,
 )
 from aiida_getl.setup.potentials import CUZR_POTENTIAL, find_potential
 from aiida_getl.setup.profile import COMPUTER_LABEL, PROFILE_OPTIONS
@@ -72,14 +72,11 @@ def examine(profile_name: str) -> Iterator[Check]:
 
 
 def _check_engine(name: str) -> Check:
-    engine = ENGINES[name]
-    path = find_engine(name)
-    if path is None:
-        return Check(name, False, missing_engine_message(name), f"get it with {engine.remedy}", engine.required)
     try:
+        path = require_engine(name)
         return Check(name, True, f"{engine_version(name, path)} ({path})")
     except EngineError as error:
-        return Check(name, False, str(error), f"install it anew with {engine.remedy}", engine.required)
+        return Check(name, False, error.problem, f"get it with {error.remedy}", ENGINES[name].required)
 
 
 def _check_launcher() -> Check:
@@ -99,17 +96,17 @@ def _check_potential() -> Check:
 
 
 def _load(name: str) -> tuple[Profile | None, Check]:
-    from aiida.common.exceptions import ConfigurationError, StorageBackendError
+    from aiida.common.exceptions import ConfigurationError, MissingConfigurationError, ProfileConfigurationError
     from aiida.manage import get_manager
     from aiida.manage.configuration import get_config_path, load_profile
 
     try:
         profile = load_profile(name, allow_switch=True)
         version = get_manager().get_profile_storage().version()
-    except ConfigurationError as error:
+    except (MissingConfigurationError, ProfileConfigurationError) as error:
         remedy = f"{_SETUP}, with AIIDA_PATH set to the folder where it is to be (now {os.environ.get('AIIDA_PATH')})"
         return None, Check("profile", False, f"{error} ({get_config_path()})", remedy)
-    except (StorageBackendError, OSError) as error:
+    except ConfigurationError as error:
         remedy = (
             f"see `verdi -p {name} storage info`; if its files are lost, `verdi profile delete {name}` and {_SETUP}"
         )

@@ -17,7 +17,20 @@ _SECONDS_TO_ANSWER = 60
 
 
 class EngineError(RuntimeError):
-    """An engine is missing or does not run; the message says what, why it is needed, and how to get it."""
+    """An engine is missing or does not run.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, and what the engine is needed for.
+    remedy : str
+        The command that installs it; the message ends with it.
+    """
+
+    def __init__(self, problem: str, remedy: str):
+        super().__init__(f"{problem}: get it with {remedy}.")
+        self.problem = problem
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -107,14 +120,9 @@ def require_engine(name: str) -> Path:
     """
     path = find_engine(name)
     if path is None:
-        raise EngineError(missing_engine_message(name))
+        engine = ENGINES[name]
+        raise EngineError(f"{name}, which {engine.purpose}, was not found on the PATH", engine.remedy)
     return path
-
-
-def missing_engine_message(name: str) -> str:
-    """Return the sentence that tells a user that the engine ``name`` is missing and how to get it."""
-    engine = ENGINES[name]
-    return f"{name}, which {engine.purpose}, was not found on the PATH: get it with {engine.remedy}."
 
 
 def engine_version(name: str, path: Path) -> str:
@@ -131,7 +139,7 @@ def engine_version(name: str, path: Path) -> str:
     match = re.search(engine.version_pattern, output)
     if match is None:
         last = output.strip().splitlines()[-1] if output.strip() else "nothing"
-        raise EngineError(f"{path} does not run (it printed: {last}): install it anew with {engine.remedy}.")
+        raise EngineError(f"{path}, which {engine.purpose}, does not run (it printed: {last})", engine.remedy)
     return match.group(1).strip()
 
 

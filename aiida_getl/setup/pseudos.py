@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiida_pseudo.groups.family import CutoffsPseudoPotentialFamily
 
-FAMILY_LABEL = "getl/PAW/PBE"
+FAMILY_LABEL = "getl/1.0/PBE/SR/PAW"
 _INPUTS_EXTRA = "getl_inputs_sha256"
 
 
