@@ -1,0 +1,82 @@
+"""The command ``getl-cohp``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiida_getl import __version__
+from aiida_getl.cohp.run import run
+from aiida_getl.cohp.save import find_save
+
+BAD_INPUT = 2
+
+DESCRIPTION = """\
+Bond strengths (ICOHP) from a Quantum ESPRESSO calculation, in LOBSTER's files.
+
+Run it in a folder that holds 'lobsterin' and, in it or below, the .save folder of pw.x in which projwfc.x has left
+atomic_proj.xml. Writes ICOHPLIST.lobster and its relatives, lobsterout, and getl-cohp.json.
+"""
+
+EXAMPLE = """\
+example
+  1. pw.x with nosym = .true., noinv = .true. and at least as many bands (nbnd) as the basis has functions: 4 for each
+     Al (3s 3p), 10 for each Cu (3s 4s 3p 3d). K_POINTS gamma works too.
+  2. projwfc.x with this input:
+       &projwfc
+         prefix = 'aiida', outdir = './out', lsym = .false., lwrite_overlaps = .true.
+       /
+  3. a file named lobsterin:
+       basisFunctions Cu 3s 4s 3p 3d            ! left out: the occupied orbitals of the pseudopotential
+       cohpGenerator from 1.8 to 4.2            ! in Angstrom; may be repeated; 'type Cu type Zr' and 'orbitalwise' too
+  4. getl-cohp
+     ICOHPLIST.lobster has one line per bond: the two atoms, distance, lattice translation of the second, ICOHP in eV
+     at the Fermi energy; negative is bonding.
+
+exit status: 0 done; 2 bad input (the message names the file, what is wrong, and what to do).
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="getl-cohp",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="the .save folder of pw.x (default: the only *.save here or below)"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path(), metavar="DIR", help="where to write the results (default: here)"
+    )
+    parser.add_argument(
+        "--layout", type=int, choices=(4, 6), default=6, help="write files as LOBSTER 4 or 6 does (default: 6)"
+    )
+    parser.add_argument("--version", action="version", version=f"getl-cohp {__version__}")
+    return parser
+
+
+def show_progress(done: int, total: int) -> None:
+    """Report a finished k-point on standard error."""
+    print(f"getl-cohp: k-point {done} of {total}", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = build_parser().parse_args(arguments)
+    try:
+        save = find_save(Path()) if options.save is None else options.save
+        run(Path(), save, options.output, __version__, options.layout, show_progress)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"getl-cohp: {error}", file=sys.stderr)
+        return BAD_INPUT
+    print((options.output / "lobsterout").read_text(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Read what pw.x left in its ``.save`` folder: structure, k-points, energies, occupations, pseudopotentials."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_getl.quantumespresso.upf import Upf, read_upf
+
+BOHR = 0.529177210903  #: Å (CODATA 2018, as in QE)
+HARTREE = 27.211386245988  #: eV
+
+
+@dataclass(frozen=True)
+class QeSave:
+    """A finished pw.x calculation.
+
+    Attributes
+    ----------
+    path
+        The ``.save`` folder.
+    version
+        Of pw.x.
+    cell : (3, 3) Å
+    positions : (n, 3) Å
+        As in the file: not wrapped into the cell.
+    species : (n,)
+        QE's names of the atomic species, e.g. ``Fe1``.
+    upfs
+        Pseudopotential of each species.
+    kpoints : (nk, 3)
+        In units of the reciprocal lattice vectors.
+    weights : (nk,)
+        Sum 1.
+    energies : (nspin, nk, nbnd) eV
+    occupations : (nspin, nk, nbnd)
+        From 0 to 1.
+    fermi_energy : eV
+        The highest occupied level where pw.x gives no Fermi energy.
+    n_electrons
+    """
+
+    path: Path
+    version: str
+    cell: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    species: tuple[str, ...]
+    upfs: dict[str, Upf]
+    kpoints: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    energies: NDArray[np.float64]
+    occupations: NDArray[np.float64]
+    fermi_energy: float
+    n_electrons: float
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Chemical symbol of every atom."""
+        return tuple(self.upfs[species].element for species in self.species)
+
+    @property
+    def n_spins(self) -> int:
+        """1 without spin polarisation, else 2."""
+        return self.energies.shape[0]
+
+    @property
+    def n_bands(self) -> int:
+        """Number of bands per k-point and spin."""
+        return self.energies.shape[2]
+
+
+def find_save(folder: Path) -> Path:
+    """Return the only ``*.save`` folder below ``folder``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none, or more than one.
+    """
+    found = sorted(path.parent for path in folder.glob("**/*.save/data-file-schema.xml"))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise FileNotFoundError(
+            f"no *.save folder of pw.x with a data-file-schema.xml in or below {folder.resolve()}: name it with --save"
+        )
+    raise FileNotFoundError(
+        f"more than one *.save folder below {folder.resolve()} ({', '.join(map(str, found))}): name one with --save"
+    )
+
+
+def read_save(path: Path) -> QeSave:
+    """Read ``data-file-schema.xml`` and the pseudopotentials of a ``.save`` folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the schema file or a pseudopotential is missing.
+    ValueError
+        For a damaged file, and for calculations whose COHPs are not defined here (non-collinear).
+    """
+    schema = path / "data-file-schema.xml"
+    if not schema.is_file():
+        raise FileNotFoundError(f"{schema} is missing: give the .save folder of a finished pw.x run")
+    try:
+        root = ET.parse(schema).getroot()
+    except ET.ParseError as error:
+        raise ValueError(f"{schema} is damaged ({error}): run pw.x again") from None
+    output = root.find("output")
+    if output is None:
+        raise ValueError(f"{schema} has no <output>: pw.x did not finish, run it again")
+    bands = _need(output, "band_structure", schema)
+    if _text(bands, "noncolin", schema) == "true":
+        raise ValueError(
+            f"{schema} is of a non-collinear run: only collinear spin is supported, run pw.x with nspin=1 or 2"
+        )
+    structure = _need(output, "atomic_structure", schema)
+    alat = float(structure.attrib["alat"])
+    cell = np.array([_numbers(_need(structure, f"cell/a{i}", schema)) for i in (1, 2, 3)])
+    atoms = _need(structure, "atomic_positions", schema).findall("atom")
+    n_spins = 2 if _text(bands, "lsda", schema) == "true" else 1
+    blocks = bands.findall("ks_energies")
+    if not blocks:
+        raise ValueError(f"{schema} has no <ks_energies>: pw.x did not finish, run it again")
+    points = [_need(block, "k_point", schema) for block in blocks]
+    weights = np.array([float(point.attrib["weight"]) for point in points])
+    energies = np.array([_numbers(_need(block, "eigenvalues", schema)) for block in blocks])
+    occupations = np.array([_numbers(_need(block, "occupations", schema)) for block in blocks])
+    shape = (len(blocks), n_spins, -1)
+    return QeSave(
+        path=path,
+        version=_need(root, "general_info/creator", schema).attrib["VERSION"],
+        cell=cell * BOHR,
+        positions=np.array([_numbers(atom) for atom in atoms]) * BOHR,
+        species=tuple(atom.attrib["name"].strip() for atom in atoms),
+        upfs=_pseudopotentials(output, path, schema),
+        # Cartesian in 2 pi / alat; along lattice vector a_i the phase of one cell is 2 pi (k . a_i) / alat.
+        kpoints=np.array([_numbers(point) for point in points]) @ cell.T / alat,
+        weights=weights / weights.sum(),
+        energies=energies.reshape(shape).transpose(1, 0, 2) * HARTREE,
+        occupations=occupations.reshape(shape).transpose(1, 0, 2),
+        fermi_energy=_fermi_energy(bands, schema) * HARTREE,
+        n_electrons=float(_text(bands, "nelec", schema)),
+    )
+
+
+def _pseudopotentials(output: ET.Element, path: Path, schema: Path) -> dict[str, Upf]:
+    upfs = {}
+    for species in _need(output, "atomic_species", schema).findall("species"):
+        file = path / _text(species, "pseudo_file", schema)
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file} is missing: the order of the projections is read from it; copy the pseudopotential there"
+            )
+        upfs[species.attrib["name"].strip()] = read_upf(file)
+    return upfs
+
+
+def _fermi_energy(bands: ET.Element, schema: Path) -> float:
+    for tag in ("fermi_energy", "two_fermi_energies", "highestOccupiedLevel"):
+        element = bands.find(tag)
+        if element is not None:
+            # Of two Fermi energies (fixed magnetisation) the higher one: all occupied states lie below it.
+            return float(_numbers(element).max())
+    raise ValueError(f"{schema} has neither a Fermi energy nor a highest occupied level: run pw.x again")
+
+
+def _need(element: ET.Element, tag: str, schema: Path) -> ET.Element:
+    found = element.find(tag)
+    if found is None:
+        raise ValueError(
+            f"{schema} lacks <{tag}>: it is damaged or of a version of QE that is not known (6.4 to 7.x are)"
+        )
+    return found
+
+
+def _text(element: ET.Element, tag: str, schema: Path) -> str:
+    return (_need(element, tag, schema).text or "").strip()
+
+
+def _numbers(element: ET.Element) -> NDArray[np.float64]:
+    return parse_floats(element.text or "")
+
+
+def parse_floats(text: str) -> NDArray[np.float64]:
+    """Return the numbers of a text written by Fortran, where ``1.0-100`` is a number too."""
+    values = text.split()
+    try:
+        return np.array(values, dtype=float)
+    except ValueError:
+        return np.array([re.sub(r"(?<=\d)([+-]\d{3})$", r"E\1", value) for value in values], dtype=float)

@@ -1,0 +1,305 @@
+"""Read and write ICOHPLIST.lobster, ICOOPLIST.lobster and ICOBILIST.lobster of every version of LOBSTER.
+
+The layout is told by the lines themselves, never by a version:
+
+- six columns (2.x): no translation, equivalent bonds averaged, their number last;
+- eight columns (3.x, 4.x): a second spin follows as a second block after a second header;
+- nine columns (5.1 and later, spin-polarised): both spins in one line, under a header of two lines; without spin
+  polarisation eight columns, as before.
+
+Orbital-wise rows (``C1_2s``) follow the row of their bond and are kept apart from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_getl.structures.bonds import BondList, canonical_direction
+
+Kind = Literal["COHP", "COOP", "COBI"]
+Layout = Literal[4, 6]
+
+_ATOM = re.compile(r"([A-Z][a-z]?)(\d+)(?:_(\S+))?$")
+#: every number in these files has five decimals; one with fewer was cut off
+_VALUE = re.compile(r"-?\d+\.\d{5}$|-?nan$|-?inf$")
+
+
+@dataclass(frozen=True)
+class OrbitalRows:
+    """Contributions of pairs of orbitals.
+
+    Attributes
+    ----------
+    bond : (m,)
+        Row of the bond list that each belongs to.
+    orbital_i, orbital_j : (m,)
+        LOBSTER's names, e.g. ``2p_y``.
+    icohp : (m, nspin) eV
+    """
+
+    bond: NDArray[np.int64]
+    orbital_i: NDArray[np.str_]
+    orbital_j: NDArray[np.str_]
+    icohp: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.bond)
+
+
+@dataclass(frozen=True)
+class IcohpList:
+    """The integrated values of the bonds, as listed: both directions of a bond between images may be there.
+
+    Attributes
+    ----------
+    kind
+        ``COHP`` (eV), ``COOP`` or ``COBI`` (dimensionless).
+    label : (n,)
+        LOBSTER's number of the interaction.
+    element_i, element_j : (n,)
+        Chemical symbols.
+    atom_i, atom_j : (n,)
+        Zero-based indices.
+    translation : (n, 3) or None
+        Cell of atom_j; None in files of LOBSTER 2.
+    distance : (n,) Å
+    icohp : (n, nspin)
+        eV for COHP; negative is bonding there.
+    n_averaged : (n,) or None
+        Number of equivalent bonds averaged; only in files of LOBSTER 2.
+    orbitals
+        Orbital-wise rows, perhaps none.
+    complete
+        False if the file ends within a line or a spin; what is complete is here.
+    """
+
+    kind: Kind
+    label: NDArray[np.int64]
+    element_i: NDArray[np.str_]
+    element_j: NDArray[np.str_]
+    atom_i: NDArray[np.int64]
+    atom_j: NDArray[np.int64]
+    translation: NDArray[np.int64] | None
+    distance: NDArray[np.float64]
+    icohp: NDArray[np.float64]
+    n_averaged: NDArray[np.int64] | None
+    orbitals: OrbitalRows
+    complete: bool
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def n_spins(self) -> int:
+        """1, or 2 for spin-polarised calculations."""
+        return self.icohp.shape[1]
+
+    def to_bonds(self) -> tuple[BondList, NDArray[np.float64]]:
+        """Return every bond once, in the canonical direction, with its value (n, nspin).
+
+        An atom bonded to its own image is listed with +T and -T: one of them is kept.
+
+        Raises
+        ------
+        ValueError
+            For files of LOBSTER 2, which do not say between which images a bond is.
+        """
+        if self.translation is None:
+            raise ValueError(
+                "this list has no translations (LOBSTER 2), so bonds between images cannot be told apart: "
+                "run LOBSTER 3 or later"
+            )
+        listed = BondList(self.atom_i, self.atom_j, self.translation, self.distance)
+        i, j, t, _ = canonical_direction(listed)
+        _, first = np.unique(np.column_stack([i, j, t]), axis=0, return_index=True)
+        return BondList(i[first], j[first], t[first], self.distance[first]), self.icohp[first]
+
+
+@dataclass
+class _Row:
+    label: int
+    element_i: str
+    atom_i: int
+    orbital_i: str
+    element_j: str
+    atom_j: int
+    orbital_j: str
+    distance: float
+    translation: tuple[int, int, int] | None
+    values: list[float]
+    n_averaged: int | None
+
+    def key(self) -> tuple:
+        return self.label, self.atom_i, self.orbital_i, self.atom_j, self.orbital_j, self.translation
+
+
+def read_icohplist(source: Path | str) -> IcohpList:
+    """Read a list of integrated values.
+
+    Parameters
+    ----------
+    source
+        A path, or the text of the file.
+
+    Raises
+    ------
+    ValueError
+        For a file that is none of these, or has not a single complete line.
+    """
+    name = "the list" if isinstance(source, str) else str(source)
+    text = source if isinstance(source, str) else source.read_text()
+    lines = text.splitlines()
+    kind = re.match(r"\s*(COHP|COOP|COBI)#", lines[0]) if lines else None
+    if kind is None:
+        raise ValueError(f"{name} is not a list of LOBSTER: it does not start with COHP#, COOP# or COBI#")
+    spins: list[list[_Row]] = []
+    complete = True
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        if "#" in line:
+            spins.append([])
+        elif "spin" in line:
+            continue  # the second line of a header
+        else:
+            row = _parse(line)
+            if row is not None:
+                spins[-1].append(row)
+            elif number == len(lines):
+                complete = False
+            else:
+                raise ValueError(f"{name}, line {number} is not understood: {line!r}")
+    rows = spins[0]
+    if not rows:
+        raise ValueError(f"{name} has no complete line: the run that wrote it was stopped, or found no interaction")
+    if len(spins) == 2:
+        second = {row.key(): row for row in spins[1]}
+        both = [row for row in rows if row.key() in second]
+        complete = complete and len(both) == len(rows)
+        for row in both:
+            row.values += second[row.key()].values
+        rows = both
+    return _assemble(kind.group(1), rows, complete, name)  # type: ignore[arg-type]
+
+
+def _parse(line: str) -> _Row | None:
+    """Return the row, or None if it is cut off."""
+    fields = line.split()
+    if len(fields) < 6:
+        return None
+    left, right = _ATOM.match(fields[1]), _ATOM.match(fields[2])
+    if left is None or right is None or not fields[0].isdigit():
+        return None
+    if len(fields) == 6 and "." not in fields[5]:
+        translation, values, n_averaged = None, fields[4:5], int(fields[5])
+    elif len(fields) in (8, 9):
+        translation = (int(fields[4]), int(fields[5]), int(fields[6]))
+        values, n_averaged = fields[7:], None
+    else:
+        return None
+    if not all(_VALUE.match(value) for value in values):
+        return None
+    return _Row(
+        label=int(fields[0]),
+        element_i=left.group(1),
+        atom_i=int(left.group(2)) - 1,
+        orbital_i=left.group(3) or "",
+        element_j=right.group(1),
+        atom_j=int(right.group(2)) - 1,
+        orbital_j=right.group(3) or "",
+        distance=float(fields[3]),
+        translation=translation,
+        values=[float(value) for value in values],
+        n_averaged=n_averaged,
+    )
+
+
+def _assemble(kind: Kind, rows: list[_Row], complete: bool, name: str) -> IcohpList:
+    n_spins = len(rows[0].values)
+    if rows and len(rows[-1].values) < n_spins:  # the last line lost its second spin
+        rows, complete = rows[:-1], False
+    if any(len(row.values) != n_spins for row in rows):
+        raise ValueError(f"{name} has lines of one and of two spins")
+    bonds: list[_Row] = []
+    orbitals: list[tuple[int, _Row]] = []
+    for row in rows:
+        if row.orbital_i or row.orbital_j:
+            orbitals.append((len(bonds) - 1, row))
+        else:
+            bonds.append(row)
+    with_cells = rows[0].translation is not None
+    return IcohpList(
+        kind=kind,
+        label=np.array([row.label for row in bonds], dtype=np.int64),
+        element_i=np.array([row.element_i for row in bonds], dtype=str),
+        element_j=np.array([row.element_j for row in bonds], dtype=str),
+        atom_i=np.array([row.atom_i for row in bonds], dtype=np.int64),
+        atom_j=np.array([row.atom_j for row in bonds], dtype=np.int64),
+        translation=np.array([row.translation for row in bonds], dtype=np.int64).reshape(-1, 3) if with_cells else None,
+        distance=np.array([row.distance for row in bonds], dtype=float),
+        icohp=np.array([row.values for row in bonds], dtype=float).reshape(-1, n_spins),
+        n_averaged=None if with_cells else np.array([row.n_averaged for row in bonds], dtype=np.int64),
+        orbitals=OrbitalRows(
+            bond=np.array([bond for bond, _ in orbitals], dtype=np.int64),
+            orbital_i=np.array([row.orbital_i for _, row in orbitals], dtype=str),
+            orbital_j=np.array([row.orbital_j for _, row in orbitals], dtype=str),
+            icohp=np.array([row.values for _, row in orbitals], dtype=float).reshape(-1, n_spins),
+        ),
+        complete=complete,
+    )
+
+
+def format_icohplist(values: IcohpList, layout: Layout = 6) -> str:
+    """Return the text of a list in the layout of LOBSTER 4 or 6.
+
+    Raises
+    ------
+    ValueError
+        If there are no translations.
+    """
+    if values.translation is None:
+        raise ValueError("a list without translations cannot be written in the layouts of LOBSTER 3 and later")
+    spins = range(values.n_spins)
+    if layout == 6:
+        heading = f"  {values.kind}#          atomMU          atomNU   distance   translation"
+        heading += "".join(f"   I{values.kind} (at) eF " for _ in spins)
+        lines = [heading, " " * 57 + "".join(f"       for spin {spin + 1} " for spin in spins)]
+        lines += _format_rows(values, spins)
+    else:
+        lines = []
+        for spin in spins:
+            lines.append(
+                f"  {values.kind}#          atomMU          atomNU     distance     translation      "
+                f"I{values.kind} (at) eF   for spin  {spin + 1}"
+            )
+            lines += _format_rows(values, [spin])
+    return "\n".join(lines) + "\n"
+
+
+def _format_rows(values: IcohpList, spins: Sequence[int]) -> list[str]:
+    assert values.translation is not None
+    orbitals: dict[int, list[int]] = {}
+    for row, bond in enumerate(values.orbitals.bond):
+        orbitals.setdefault(int(bond), []).append(row)
+    lines = []
+    for n in range(len(values)):
+        left = f"{values.element_i[n]}{values.atom_i[n] + 1}"
+        right = f"{values.element_j[n]}{values.atom_j[n] + 1}"
+        t = values.translation[n]
+        middle = f"{values.distance[n]:11.5f}{t[0]:6d}{t[1]:4d}{t[2]:4d}"
+        lines.append(_line(values.label[n], left, right, middle, values.icohp[n], spins))
+        for row in orbitals.get(n, []):
+            names = (f"{left}_{values.orbitals.orbital_i[row]}", f"{right}_{values.orbitals.orbital_j[row]}")
+            lines.append(_line(values.label[n], *names, middle, values.orbitals.icohp[row], spins))
+    return lines
+
+
+def _line(label: int, left: str, right: str, middle: str, icohp: NDArray[np.float64], spins: Sequence[int]) -> str:
+    return f"{label:7d} {left:>15s} {right:>15s}{middle}" + "".join(f"{icohp[spin]:17.5f}" for spin in spins)

@@ -1,0 +1,80 @@
+"""The local basis of a bond analysis with QE: which shells, how many functions, how many bands they need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from aiida_getl.quantumespresso.upf import Shell, Upf
+
+
+def projected_shells(upf: Upf) -> tuple[Shell, ...]:
+    """Return the shells that projwfc.x projects on: those with an occupation of zero or more."""
+    return tuple(shell for shell in upf.chi if shell.occupation >= 0)
+
+
+def default_basis(upf: Upf) -> tuple[Shell, ...]:
+    """Return the shells occupied in the reference configuration: the default basis of an element.
+
+    Empty shells (4p of Cu, 5p of Zr) are left out: they overlap with the neighbours' orbitals so much that bond
+    strengths lose their meaning.
+
+    Raises
+    ------
+    ValueError
+        If the dataset has no occupied atomic orbital.
+    """
+    shells = tuple(shell for shell in upf.chi if shell.occupation > 0)
+    if not shells:
+        raise ValueError(
+            f"the pseudopotential of {upf.element} has no occupied PP_CHI orbital to project on: choose another dataset"
+        )
+    return shells
+
+
+def select_shells(upf: Upf, labels: Sequence[str]) -> tuple[Shell, ...]:
+    """Return the shells named by ``labels`` (e.g. ``['3s', '3p']``), in the order of the pseudopotential.
+
+    Raises
+    ------
+    ValueError
+        For a label the dataset has no orbital for, or one given twice.
+    """
+    available = {shell.label: shell for shell in projected_shells(upf)}
+    wanted = [label.lower() for label in labels]
+    for label in wanted:
+        if label not in available:
+            raise ValueError(
+                f"basis function {label} of {upf.element} is not in its pseudopotential, which has "
+                f"{' '.join(available) or 'none'}: leave it out or choose another dataset"
+            )
+    if len(set(wanted)) != len(wanted):
+        raise ValueError(f"basis functions of {upf.element} are named twice: {' '.join(wanted)}")
+    return tuple(shell for label, shell in available.items() if label in wanted)
+
+
+def n_functions(shells: Iterable[Shell]) -> int:
+    """Return the number of functions in some shells."""
+    return sum(shell.n_functions for shell in shells)
+
+
+def n_basis(symbols: Iterable[str], basis: Mapping[str, Sequence[Shell]]) -> int:
+    """Return the number of basis functions of a structure with these chemical symbols."""
+    count = {element: n_functions(shells) for element, shells in basis.items()}
+    return sum(count[symbol] for symbol in symbols)
+
+
+def recommended_nbnd(symbols: Iterable[str], basis: Mapping[str, Sequence[Shell]], margin: float = 0.1) -> int:
+    """Return how many bands pw.x should compute for a projection on ``basis``.
+
+    At least as many bands as functions are needed; the highest bands of an iterative diagonalisation are the least
+    converged ones, hence a margin (the published glass work took 10 %).
+
+    Raises
+    ------
+    ValueError
+        For a negative margin.
+    """
+    if margin < 0:
+        raise ValueError(f"a margin of {margin} gives fewer bands than basis functions: give 0 or more")
+    return math.ceil(round(n_basis(symbols, basis) * (1 + margin), 6))

@@ -1,0 +1,148 @@
+"""Lists of integrated values: every layout, spin, orbitals, truncated files, and back."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from aiida_getl.lobster.icohplist import format_icohplist, read_icohplist
+
+V2 = """\
+  COHP#  atomMU  atomNU     distance          ICOHP(eF) avg. over # bonds  for spin  1
+      1     Ga1     As2      2.49546           -4.36062                 4
+"""
+V4_SPIN = """\
+  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  1
+      1     Fe1     Ni2      2.51376       0   0   0           -0.13830
+      2     Fe1     Fe1      3.55500       0   0   1           -0.01000
+      3     Fe1     Fe1      3.55500       0   0  -1           -0.01000
+  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  2
+      1     Fe1     Ni2      2.51376       0   0   0           -0.33562
+      2     Fe1     Fe1      3.55500       0   0   1           -0.02000
+      3     Fe1     Fe1      3.55500       0   0  -1           -0.02000
+"""
+V5_SPIN = """\
+  COHP#    atomMU    atomNU   distance   translation   ICOHP (at) eF    ICOHP (at) eF 
+                                                          for spin 1       for spin 2 
+      1       Ni2       Fe1    2.51376     1   0   0        -0.13830         -0.33562 
+      1    Ni2_4s    Fe1_4s    2.51376     1   0   0        -0.10000         -0.20000 
+      1 Ni2_3d_x^2-y^2 Fe1_4s    2.51376     1   0   0        -0.03830         -0.13562"""  # noqa: W291
+
+
+def test_lobster_2_averages_and_has_no_translations():
+    values = read_icohplist(V2)
+    assert values.translation is None
+    assert values.n_averaged.tolist() == [4]
+    assert (values.atom_i[0], values.atom_j[0], values.element_i[0], values.element_j[0]) == (0, 1, "Ga", "As")
+    assert values.icohp.tolist() == [[-4.36062]]
+    with pytest.raises(ValueError, match="translations"):
+        values.to_bonds()
+
+
+def test_second_spin_in_a_second_block():
+    values = read_icohplist(V4_SPIN)
+    assert values.complete
+    assert values.icohp.tolist() == [[-0.1383, -0.33562], [-0.01, -0.02], [-0.01, -0.02]]
+
+
+def test_second_spin_in_a_column_and_orbitals_apart():
+    values = read_icohplist(V5_SPIN)
+    assert values.complete  # no newline at the end is normal
+    assert values.icohp.tolist() == [[-0.1383, -0.33562]]
+    assert values.orbitals.orbital_i.tolist() == ["4s", "3d_x^2-y^2"]
+    assert values.orbitals.bond.tolist() == [0, 0]
+    np.testing.assert_allclose(values.orbitals.icohp.sum(axis=0), values.icohp[0])
+
+
+def test_bonds_come_once_in_canonical_direction():
+    bonds, icohp = read_icohplist(V4_SPIN).to_bonds()
+    assert bonds.keys() == [(0, 0, 0, 0, 1), (0, 1, 0, 0, 0)]
+    assert icohp.tolist() == [[-0.01, -0.02], [-0.1383, -0.33562]]
+    bonds, _ = read_icohplist(V5_SPIN).to_bonds()
+    assert (bonds.atom_i[0], bonds.atom_j[0], bonds.translation[0].tolist()) == (0, 1, [-1, 0, 0])
+
+
+@pytest.mark.parametrize("cut", [1, 3, 12, 25])
+def test_cut_within_a_line_keeps_the_complete_ones(cut):
+    text = V4_SPIN.split("\n  COHP#")[0]
+    values = read_icohplist(text[:-cut])
+    assert not values.complete
+    assert values.label.tolist() == [1, 2]
+
+
+def test_cut_second_spin_keeps_bonds_of_both():
+    values = read_icohplist(V4_SPIN[: V4_SPIN.rindex("      3     Fe1")])
+    assert not values.complete
+    assert values.icohp.tolist() == [[-0.1383, -0.33562], [-0.01, -0.02]]
+
+
+def test_cut_second_column_is_not_a_bond():
+    values = read_icohplist(V5_SPIN[:-12])
+    assert not values.complete
+    assert len(values.orbitals) == 1
+    assert len(values) == 1
+
+
+def test_nonsense_is_refused():
+    with pytest.raises(ValueError, match="does not start with COHP#"):
+        read_icohplist("hello\n")
+    with pytest.raises(ValueError, match="line 2 is not understood"):
+        read_icohplist(V4_SPIN.replace("     Ni2      2.51376", "      Ni      2.51376", 1))
+    with pytest.raises(ValueError, match="no complete line"):
+        read_icohplist(V4_SPIN.splitlines()[0] + "\n")
+
+
+@pytest.mark.parametrize("layout", [4, 6])
+@pytest.mark.parametrize("text", [V4_SPIN, V5_SPIN], ids=["4", "5"])
+def test_written_lists_read_the_same(text, layout):
+    before = read_icohplist(text)
+    after = read_icohplist(format_icohplist(before, layout))
+    for field in dataclasses.fields(before):
+        if field.name != "orbitals":
+            np.testing.assert_array_equal(getattr(after, field.name), getattr(before, field.name))
+    for field in dataclasses.fields(before.orbitals):
+        np.testing.assert_array_equal(getattr(after.orbitals, field.name), getattr(before.orbitals, field.name))
+
+
+@pytest.mark.parametrize("layout", [4, 6])
+@pytest.mark.parametrize("text", [V4_SPIN, V5_SPIN], ids=["4", "5"])
+def test_pymatgen_opens_written_lists(text, layout, tmp_path):
+    from pymatgen.electronic_structure.core import Spin
+    from pymatgen.io.lobster import Icohplist
+
+    values = read_icohplist(text)
+    (tmp_path / "ICOHPLIST.lobster").write_text(format_icohplist(values, layout))
+    collection = Icohplist(filename=tmp_path / "ICOHPLIST.lobster").icohpcollection
+    first = collection.get_icohp_dict_by_bondlengths(2.5137, 2.5138)["1"]
+    assert first.num_bonds == 1
+    assert first.icohp == {Spin.up: -0.1383, Spin.down: -0.33562}
+
+
+@pytest.mark.parametrize(
+    ("file", "n", "n_orbital", "n_spins"),
+    [
+        ("v2_GaAs", 1, 0, 1),
+        ("v4.1_CsH", 88, None, 2),
+        ("v4.1_NaCl_spin", 50, None, 2),
+        ("v5.1.1_FeNi3_spin", 1, 0, 2),
+        ("v6.0.0_diamond_qe75", 4, 0, 1),
+    ],
+)
+def test_published_lists(reference_data, file, n, n_orbital, n_spins):
+    values = read_icohplist(reference_data / "lobster_samples" / file / "ICOHPLIST.lobster")
+    assert values.complete
+    assert (len(values), values.n_spins) == (n, n_spins) or file == "v4.1_CsH"
+    sums = np.zeros_like(values.icohp)
+    np.add.at(sums, values.orbitals.bond, values.orbitals.icohp)
+    if n_orbital == 0:
+        assert len(values.orbitals) == 0
+    else:
+        np.testing.assert_allclose(sums, values.icohp, atol=3e-4)
+
+
+def test_published_glass(reference_data):
+    run = "prm4_113603/ML/big-data-full/Zr49Cu49Al2/c/md/lammps/100/21/2000/0/ICOHPLIST.lobster"
+    values = read_icohplist(reference_data / run)
+    bonds, icohp = values.to_bonds()
+    assert len(values) == len(bonds) == 738
+    assert icohp[bonds.keys().index((0, 1, 0, 0, 0)), 0] == -0.41728
