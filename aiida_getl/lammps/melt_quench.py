@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from aiida_getl.lammps.stage import Minimisation, MolecularDynamics, Stage
+from aiida_getl.lammps.stage import Minimisation, MolecularDynamics, Stage, is_positive, is_positive_integer
 
 #: Names of the stages, in their order.
 STAGES = ("minimise", "melt", "quench", "equilibrate")
@@ -56,20 +56,21 @@ class MeltQuench:
 
     def __post_init__(self) -> None:
         for name in ("melt_steps", "equilibrate_steps", "minimise_steps", "thermo_rows", "frames"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}: it must be a positive integer")
-        if not isinstance(self.checkpoints, int) or self.checkpoints < 0:
+            if not is_positive_integer(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: it must be a positive integer")
+        for name in ("melt_temperature_K", "final_temperature_K", "timestep_ps", "quench_rate_K_per_ps"):
+            if not is_positive(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: it must be a positive number")
+        if self.checkpoints != 0 and not is_positive_integer(self.checkpoints):
             raise ValueError(f"checkpoints is {self.checkpoints!r}: it must be zero or a positive integer")
         if self.frames > self.thermo_rows:
             raise ValueError(f"frames is {self.frames}: it must be at most thermo_rows, {self.thermo_rows}")
-        if not self.quench_rate_K_per_ps > 0:
-            raise ValueError(f"quench_rate_K_per_ps is {self.quench_rate_K_per_ps!r}: it must be positive")
-        if not 0 < self.final_temperature_K < self.melt_temperature_K:
+        if self.final_temperature_K >= self.melt_temperature_K:
             raise ValueError(
                 f"a quench from {self.melt_temperature_K} K to {self.final_temperature_K} K is none: "
-                "melt_temperature_K must be above final_temperature_K, both positive"
+                "melt_temperature_K must be above final_temperature_K"
             )
+        # The other settings are checked by the stages they belong to.
         self.stages()
 
     @classmethod

@@ -13,16 +13,19 @@ def _require(stage: object, condition: bool, name: str, wanted: str) -> None:
         raise ValueError(f"{name} is {getattr(stage, name)!r}: {wanted}")
 
 
-def _positive_integer(value: Any) -> bool:
+def is_positive_integer(value: Any) -> bool:
+    """Return whether a value is an integer above zero."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Return whether a value is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _positive(value: Any) -> bool:
-    return _finite(value) and value > 0
+def is_positive(value: Any) -> bool:
+    """Return whether a value is a finite number above zero."""
+    return is_finite(value) and value > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +54,10 @@ class Minimisation:
 
     def __post_init__(self) -> None:
         for name in ("steps", "thermo_every", "frame_every"):
-            _require(self, _positive_integer(getattr(self, name)), name, "it must be a positive integer")
+            _require(self, is_positive_integer(getattr(self, name)), name, "it must be a positive integer")
         for name in ("energy_tolerance", "force_tolerance_eV_per_A"):
             value = getattr(self, name)
-            _require(self, _finite(value) and value >= 0, name, "it must not be negative")
+            _require(self, is_finite(value) and value >= 0, name, "it must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,19 +100,19 @@ class MolecularDynamics:
 
     def __post_init__(self) -> None:
         for name in ("steps", "thermo_every", "frame_every"):
-            _require(self, _positive_integer(getattr(self, name)), name, "it must be a positive integer")
+            _require(self, is_positive_integer(getattr(self, name)), name, "it must be a positive integer")
         for name in ("temperature_start_K", "temperature_end_K"):
-            _require(self, _positive(getattr(self, name)), name, "it must be a positive number of K")
+            _require(self, is_positive(getattr(self, name)), name, "it must be a positive number of K")
         for name in ("timestep_ps", "temperature_damping_ps", "pressure_damping_ps"):
-            _require(self, _positive(getattr(self, name)), name, "it must be a positive number of ps")
-        _require(self, _finite(self.pressure_bar), "pressure_bar", "it must be a number of bar")
+            _require(self, is_positive(getattr(self, name)), name, "it must be a positive number of ps")
+        _require(self, is_finite(self.pressure_bar), "pressure_bar", "it must be a number of bar")
         _require(self, isinstance(self.new_velocities, bool), "new_velocities", "it must be true or false")
         for name in ("thermo_every", "frame_every"):
             _require(self, self.steps % getattr(self, name) == 0, name, f"the {self.steps} steps must be a multiple")
         _require(
             self,
             self.checkpoint_every == 0
-            or (_positive_integer(self.checkpoint_every) and self.checkpoint_every % self.thermo_every == 0),
+            or (is_positive_integer(self.checkpoint_every) and self.checkpoint_every % self.thermo_every == 0),
             "checkpoint_every",
             f"it must be 0 or a multiple of thermo_every, {self.thermo_every}",
         )

@@ -35,7 +35,7 @@ def validate_parameters(value: orm.Dict, _: Any) -> str | None:
     """Return why the settings of a melt-quench are wrong, or None."""
     try:
         MeltQuench.from_dict(value.get_dict())
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         return str(error)
     return None
 

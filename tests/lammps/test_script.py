@@ -110,9 +110,9 @@ def test_a_checkpoint_is_taken_to_the_end_of_the_ramp(run_lammps, tmp_path):
     assert rest.thermo["step"].tolist() == [120, 140, 160, 180, 200]
     assert frames.steps.tolist() == [200]
     assert rest.thermo["total_energy"][0] == pytest.approx(whole.thermo["total_energy"][6], abs=1e-6)
-    # LAMMPS starts its barostat anew up to small terms: close, not equal.
+    # The mass of LAMMPS's barostat follows from the temperature at which a run starts: close, not equal.
     np.testing.assert_allclose(rest.thermo["temperature"], whole.thermo["temperature"][-5:], rtol=0.02)
-    np.testing.assert_allclose(rest.thermo["volume"], whole.thermo["volume"][-5:], rtol=1e-3)
+    np.testing.assert_allclose(rest.thermo["volume"], whole.thermo["volume"][-5:], rtol=0.01)
 
 
 @pytest.mark.engines
