@@ -21,9 +21,11 @@ def ensure_daemon(profile_name: str) -> str:
     if not client.is_daemon_running:
         client.start_daemon(number_workers=workers)
         return f"started, {workers} workers"
-    started = Path(client.daemon_pid_file).stat().st_mtime
+    pid_file = Path(client.circus_pid_file)
     package = Path(aiida_getl.__file__).parent
-    if max(source.stat().st_mtime for source in package.rglob("*.py")) > started:
+    if max(source.stat().st_mtime for source in package.rglob("*.py")) > pid_file.stat().st_mtime:
         client.restart_daemon(wait=True)
+        # A restart renews the workers only; the file has to tell the age of their code.
+        pid_file.touch()
         return f"restarted with the package's new code, {workers} workers"
     return f"running, {workers} workers"

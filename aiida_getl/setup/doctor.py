@@ -106,10 +106,8 @@ def _load(name: str) -> tuple[Profile | None, Check]:
     except (MissingConfigurationError, ProfileConfigurationError) as error:
         remedy = f"{_SETUP}, with AIIDA_PATH set to the folder where it is to be (now {os.environ.get('AIIDA_PATH')})"
         return None, Check("profile", False, f"{error} ({get_config_path()})", remedy)
-    except ConfigurationError as error:
-        remedy = (
-            f"see `verdi -p {name} storage info`; if its files are lost, `verdi profile delete {name}` and {_SETUP}"
-        )
+    except (ConfigurationError, OSError) as error:
+        remedy = f"{_SETUP} if its folder was moved; if its files are lost, `verdi profile delete {name}` before"
         return None, Check("profile", False, f"the storage of {name} cannot be opened: {error}", remedy)
     if profile.process_control_backend is None:
         remedy = "`verdi profile configure-broker core.zeromq`"
@@ -178,7 +176,7 @@ def _check_family() -> Check:
     not_paw = [e for e in _ELEMENTS if 'pseudo_type="PAW"' not in family.get_pseudo(e).get_content()]
     if not_paw:
         return Check(name, False, f"{FAMILY_LABEL} has no PAW dataset for {', '.join(not_paw)}", _SETUP)
-    return Check(name, True, f"{FAMILY_LABEL}: PAW datasets of {', '.join(family.elements)}")
+    return Check(name, True, f"{FAMILY_LABEL}: PAW datasets of {', '.join(sorted(family.elements))}")
 
 
 def _check_daemon(profile: Profile) -> Check:

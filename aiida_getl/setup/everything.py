@@ -57,5 +57,7 @@ def set_up_everything(profile_name: str) -> Iterator[Step]:
             code, is_new = ensure_code(name, *engines[name], computer)
             yield Step("code", f"{code.full_label} {'created' if is_new else 'exists'}")
     family, is_new = ensure_family(engines["ld1.x"][0])
-    yield Step("pseudopotentials", f"{family.label} ({', '.join(family.elements)}) {'created' if is_new else 'exists'}")
+    yield Step(
+        "pseudopotentials", f"{family.label} ({', '.join(sorted(family.elements))}) {'created' if is_new else 'exists'}"
+    )
     yield Step("daemon", ensure_daemon(profile.name))

@@ -31,27 +31,41 @@ def ensure_profile(name: str = PROFILE_NAME) -> tuple[Profile, bool]:
 
     It lives where ``AIIDA_PATH`` says, and becomes the default profile where there is none yet.
     """
+    from aiida.common.log import override_log_level
     from aiida.manage.configuration import create_profile, get_config, load_profile
     from aiida.plugins import BrokerFactory
 
     config = get_config(create=True)
     is_new = name not in config.profile_names
     if is_new:
-        create_profile(
-            config,
-            name=name,
-            email="getl@localhost",
-            storage_backend="core.sqlite_dos",
-            storage_config={},
-            broker_backend="core.zeromq",
-            broker_config=BrokerFactory("core.zeromq").get_default_config(),
-        )
+        with override_log_level():
+            create_profile(
+                config,
+                name=name,
+                email="getl@localhost",
+                storage_backend="core.sqlite_dos",
+                storage_config={},
+                broker_backend="core.zeromq",
+                broker_config=BrokerFactory("core.zeromq").get_default_config(),
+            )
         # Calculation functions block their worker, so one worker alone would also stop looking after the jobs.
         for option, value in (PROFILE_OPTIONS | {"daemon.default_workers": min(2, os.cpu_count() or 1)}).items():
             config.set_option(option, value, scope=name)
         config.set_default_profile(name, overwrite=False)
         config.store()
+    elif _follow_moved_storage(config.get_profile(name), Path(config.dirpath)):
+        config.store()
     return load_profile(name, allow_switch=True), is_new
+
+
+def _follow_moved_storage(profile: Profile, config_directory: Path) -> bool:
+    """Correct the path of a storage that was moved or renamed together with the folder around it."""
+    recorded = Path(profile.storage_config.get("filepath", ""))
+    moved = config_directory / "repository" / recorded.name
+    if profile.storage_backend != "core.sqlite_dos" or recorded.is_dir() or not moved.is_dir():
+        return False
+    profile.set_storage(profile.storage_backend, {**profile.storage_config, "filepath": str(moved)})
+    return True
 
 
 def ensure_localhost(launcher: Sequence[str] | None, workdir: Path, label: str = COMPUTER_LABEL) -> Computer:

@@ -1,6 +1,7 @@
 """``aiida-getl setup`` and its check, as a user types them, in a folder of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ def shell(tmp_path_factory):
             check=False,
         )
 
+    run.home = home
     yield run
     run("verdi", "-p", "getl", "daemon", "stop")
 
@@ -81,6 +83,20 @@ def test_check_notices_a_stopped_daemon_and_setup_mends_it(shell, first_setup):
     assert "BROKEN  daemon" in done.stdout
     assert shell("aiida-getl", "setup").returncode == 0
     assert shell("aiida-getl", "setup", "--check").returncode == 0
+
+
+@pytest.mark.engines
+def test_setup_follows_a_clone_that_was_moved(shell, first_setup, tmp_path):
+    shell("verdi", "-p", "getl", "daemon", "stop")
+    shutil.move(shell.home / ".aiida", tmp_path)
+    try:
+        done = shell("aiida-getl", "setup", "--check", AIIDA_PATH=str(tmp_path))
+        assert done.returncode == 1
+        assert "if its folder was moved" in done.stdout
+        assert shell("aiida-getl", "setup", AIIDA_PATH=str(tmp_path)).returncode == 0
+        assert shell("aiida-getl", "setup", "--check", AIIDA_PATH=str(tmp_path)).returncode == 0
+    finally:
+        shell("verdi", "-p", "getl", "daemon", "stop", AIIDA_PATH=str(tmp_path))
 
 
 def test_setup_names_an_engine_that_does_not_run(shell, tmp_path):
