@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida_getl.quantumespresso.basis import projected_shells, recommended_nbnd
-from aiida_getl.quantumespresso.upf import Upf
+from aiida_getl.quantumespresso.upf import Shell, Upf
 
 REQUIRED = (
     "ecutwfc",
@@ -21,6 +21,8 @@ REQUIRED = (
     "r_min",
     "r_max",
     "spilling_max",
+    "kpoints",
+    "real_wavefunctions",
 )
 
 
@@ -40,14 +42,19 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         )
     if not 0.0 <= settings["r_min"] < settings["r_max"]:
         raise ValueError(f"label settings: r_min {settings['r_min']} and r_max {settings['r_max']} Å enclose no bond")
+    kpoints = settings["kpoints"]
+    if kpoints != "fewest" and not (isinstance(kpoints, Mapping) and "mesh" in kpoints):
+        raise ValueError(
+            f"label settings: kpoints {kpoints!r} are neither 'fewest' nor {{'mesh': [n, n, n], 'offset': [x, x, x]}}"
+        )
 
 
 def scf_parameters(symbols: Sequence[str], upfs: Mapping[str, Upf], settings: Mapping[str, Any]) -> dict[str, dict]:
     """Return the namelists of pw.x for one self-consistent run whose bands span the projected functions.
 
-    Symmetry is off, since the projections of all k-points are needed; forces and stress are off, since nobody uses
-    them here. The bands are at least as many as the functions that projwfc.x projects on: with fewer, the projected
-    Hamiltonian would be wrong, not merely less accurate.
+    Symmetry is off, since the projections of all k-points are needed (time reversal is used before, in choosing them);
+    forces and stress are off, since nobody uses them here. The bands are at least as many as the functions that
+    projwfc.x projects on: with fewer, the projected Hamiltonian would be wrong, not merely less accurate.
 
     Parameters
     ----------
@@ -80,10 +87,10 @@ def scf_parameters(symbols: Sequence[str], upfs: Mapping[str, Upf], settings: Ma
     }
 
 
-def lobsterin_parameters(basis: Mapping[str, Sequence[str]], settings: Mapping[str, Any]) -> dict[str, Any]:
+def lobsterin_parameters(basis: Mapping[str, Sequence[Shell]], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the contents of lobsterin: the basis of every element and one generator over all pairs in range."""
     return {
         "basisSet": "Bunge",
-        "basisFunctions": {element: list(shells) for element, shells in basis.items()},
+        "basisFunctions": {name: [shell.label for shell in shells] for name, shells in basis.items()},
         "cohpGenerator": [f"from {settings['r_min']} to {settings['r_max']}"],
     }

@@ -57,7 +57,17 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.expose_inputs(
             PwBaseWorkChain,
             namespace="scf",
-            exclude=("clean_workdir", "pw.structure", "pw.pseudos", "pw.parameters", "pw.parent_folder"),
+            exclude=(
+                "clean_workdir",
+                "kpoints",
+                "kpoints_distance",
+                "kpoints_force_parity",
+                "pw.structure",
+                "pw.pseudos",
+                "pw.parameters",
+                "pw.settings",
+                "pw.parent_folder",
+            ),
         )
         spec.expose_inputs(
             ProjwfcCalculation,
@@ -83,6 +93,11 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.output("scf_parameters", valid_type=orm.Dict, required=False, help="Output parameters of pw.x.")
         spec.output("failure", valid_type=orm.Dict, required=False, help="Why there is no label.")
 
+        spec.exit_code(
+            210,
+            "ERROR_UNSUITABLE_INPUT",
+            message="The structure does not fit the settings or pseudopotentials: {reason}",
+        )
         spec.exit_code(401, "ERROR_SCF_FAILED", message="The electronic structure could not be had: {reason}")
         spec.exit_code(402, "ERROR_PROJECTION_FAILED", message="projwfc.x failed: {reason}")
         spec.exit_code(403, "ERROR_ANALYSIS_FAILED", message="The bond analysis failed: {reason}")
@@ -127,10 +142,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         else:
             builder.structure = structure
             builder.pseudos = get_pseudos(family, structure)
-        kpoints = orm.KpointsData()
-        kpoints.set_kpoints_mesh(inputs["kpoints"], offset=inputs["kpoints_offset"])
-        builder.scf.kpoints = kpoints
-        builder.settings = orm.Dict(inputs["settings"])
+        # LOBSTER does not read the real wavefunctions of pw.x at Γ.
+        builder.settings = orm.Dict({"real_wavefunctions": projwfc_code is not None, **inputs["settings"]})
         builder.clean_workdir = orm.Bool(inputs["clean_workdir"])
         return builder
 
@@ -138,12 +151,15 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         """Derive what the codes are asked for from the structure and its pseudopotentials."""
         kinds = self.inputs.structure.get_kind_names()
         self.ctx.pseudos = {kind: self.inputs.pseudos[kind] for kind in kinds}
-        self.ctx.parameters = label_parameters(
+        self.ctx.parameters, node = label_parameters.run_get_node(
             structure=self.inputs.structure, settings=self.inputs.settings, **self.ctx.pseudos
         )
+        if not node.is_finished_ok:
+            return self._fail(self.exit_codes.ERROR_UNSUITABLE_INPUT.format(reason=node.exit_message))
         self.ctx.jobs = ["scf", "projwfc", "analysis"] if "projwfc" in self.inputs else ["scf", "analysis"]
         self.ctx.due = list(self.ctx.jobs)
         self.ctx.use_cache = True
+        return None
 
     def is_due(self):
         """Whether a job remains to be run."""
@@ -196,6 +212,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         inputs.pw.structure = self.inputs.structure
         inputs.pw.pseudos = self.ctx.pseudos
         inputs.pw.parameters = self.ctx.parameters["pw"]
+        inputs.pw.settings = self.ctx.parameters["pw_settings"]
+        inputs.kpoints = self.ctx.parameters["kpoints"]
         if not self.ctx.use_cache:
             inputs.pw.metadata.disable_cache = True
         return PwBaseWorkChain, inputs

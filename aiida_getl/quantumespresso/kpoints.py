@@ -1,0 +1,146 @@
+"""The fewest k-points that tell every bond from its periodic images.
+
+Quantities that depend on the translation T of a bond, such as H_ab(T), come from a Fourier sum over the k-points. On a
+coarse grid two translations of the same pair of atoms are one and the same: at Γ alone, the interactions of A with all
+images of B are lumped together, and each of them would get the sum. That does no harm where only one image of B is
+within reach of A. Whether it does is a question of the bonds, not of the electronic structure, and one oblique point
+often answers it: (¼, ¼, ¼), whose mirror image comes for free, separates all translations that differ by an odd sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aiida_getl.structures.bonds import BondList
+
+#: Grids beyond this are for cells of a few atoms, where the Brillouin zone itself asks for a grid of the user's choice.
+LARGEST_GRID = 6
+
+
+@dataclass(frozen=True)
+class KPoints:
+    """A set of k-points.
+
+    Attributes
+    ----------
+    points : (n, 3)
+        In reciprocal lattice vectors.
+    weights : (n,)
+        Sum 1.
+    """
+
+    points: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @property
+    def is_gamma(self) -> bool:
+        """Whether it is Γ alone, where wavefunctions are real and half the work."""
+        return len(self.points) == 1 and not self.points.any()
+
+
+def regular_grid(n: ArrayLike, offset: ArrayLike = (0.0, 0.0, 0.0)) -> KPoints:
+    """Return a Monkhorst-Pack grid without its time-reversed duplicates.
+
+    Parameters
+    ----------
+    n : (3,)
+        Divisions.
+    offset : (3,)
+        0 or 0.5: shift in units of the spacing, as QE and AiiDA count it.
+    """
+    n = np.asarray(n, dtype=int)
+    indices = np.array(list(product(*(range(i) for i in n))), dtype=float)
+    points = (indices + np.asarray(offset, dtype=float)) / n
+    # k and -k are one point; rounding makes points that differ in the last digit equal.
+    mirrored = np.round(np.stack([points % 1.0, -points % 1.0]) % 1.0, 9) % 1.0
+    first = np.array([min(map(tuple, pair)) for pair in mirrored.transpose(1, 0, 2).tolist()])
+    unique, counts = np.unique(first, axis=0, return_counts=True)
+    return KPoints(unique, counts / counts.sum())
+
+
+def lumped_pairs(bonds: BondList, kpoints: KPoints) -> NDArray[np.int64]:
+    """Return the bonds, (m, 2), that the k-points cannot tell apart; a bond twice is one that is its own atom's image.
+
+    Parameters
+    ----------
+    bonds
+        All bonds whose strengths are wanted, each once.
+    kpoints
+        Time-reversed points may be left out.
+    """
+    order = np.lexsort((bonds.atom_j, bonds.atom_i))
+    pair = np.stack([bonds.atom_i, bonds.atom_j])[:, order]
+    starts = np.flatnonzero(np.r_[True, (pair[:, 1:] != pair[:, :-1]).any(axis=0), True])
+    found = []
+    for begin, end in pairwise(starts):
+        members = order[begin:end]
+        t = bonds.translation[members]
+        a, b = np.triu_indices(len(members), k=1)
+        differences, left, right = t[a] - t[b], members[a], members[b]
+        if pair[0, begin] == pair[1, begin]:  # the reversed bonds are the same ones, and the atom itself is near
+            differences = np.concatenate([differences, t[a] + t[b], t])
+            left, right = np.concatenate([left, left, members]), np.concatenate([right, right, members])
+        overlap = kpoints.weights @ np.cos(2.0 * np.pi * kpoints.points @ differences.T)
+        lumped = np.abs(overlap) > 1e-6
+        found.append(np.stack([left[lumped], right[lumped]], axis=1))
+    return np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)
+
+
+def candidates() -> Iterator[KPoints]:
+    """Yield sets of k-points, the cheapest first: Γ, single points, then shifted grids."""
+    for point in sorted(product((0.0, 0.25), repeat=3), key=sum):
+        yield KPoints(np.array([point]), np.ones(1))
+    for n in range(2, LARGEST_GRID + 1):
+        yield regular_grid((n, n, n), (0.5, 0.5, 0.5))
+
+
+def fewest_kpoints(bonds: BondList) -> KPoints:
+    """Return the cheapest k-points that tell all bonds from their images.
+
+    Raises
+    ------
+    ValueError
+        If the cell is too small for all grids tried.
+    """
+    for kpoints in candidates():
+        if not len(lumped_pairs(bonds, kpoints)):
+            return kpoints
+    raise ValueError(
+        f"the cell is too small for bonds of {bonds.distance.max():.2f} Å: not even {LARGEST_GRID}x{LARGEST_GRID}x"
+        f"{LARGEST_GRID} k-points tell them from their images; take a supercell, a smaller r_max, or give a grid"
+    )
+
+
+def choose_kpoints(bonds: BondList, wanted: str | Mapping[str, Any]) -> KPoints:
+    """Return the k-points that the settings of a label ask for.
+
+    Parameters
+    ----------
+    bonds
+        All bonds whose strengths are wanted.
+    wanted
+        ``'fewest'``, or a regular grid: ``{'mesh': [2, 2, 2], 'offset': [0.5, 0.5, 0.5]}``.
+
+    Raises
+    ------
+    ValueError
+        If the grid lumps bonds and their images together.
+    """
+    if isinstance(wanted, str):
+        return fewest_kpoints(bonds)
+    kpoints = regular_grid(wanted["mesh"], wanted.get("offset", (0.0, 0.0, 0.0)))
+    lumped = lumped_pairs(bonds, kpoints)
+    if len(lumped):
+        a, b = lumped[0]
+        raise ValueError(
+            f"the cell is too small for the k-points {wanted['mesh']}: they cannot tell {len(lumped)} bonds from their "
+            f"images (the first is between atoms {bonds.atom_i[a] + 1} and {bonds.atom_j[a] + 1}, at "
+            f"{bonds.distance[a]:.2f} and {bonds.distance[b]:.2f} Å); take 'fewest', a denser grid or a larger cell"
+        )
+    return kpoints

@@ -1,0 +1,67 @@
+"""K-points that tell bonds from their images."""
+
+import numpy as np
+import pytest
+
+from aiida_getl.quantumespresso.kpoints import KPoints, choose_kpoints, fewest_kpoints, lumped_pairs, regular_grid
+from aiida_getl.structures.bonds import find_bonds
+
+GAMMA = KPoints(np.zeros((1, 3)), np.ones(1))
+QUARTER = KPoints(np.full((1, 3), 0.25), np.ones(1))
+
+
+def glass(length, n_atoms=16):
+    return find_bonds(np.random.default_rng(0).uniform(0, length, (n_atoms, 3)), np.eye(3) * length, 4.2)
+
+
+def test_large_cells_need_gamma_only():
+    assert fewest_kpoints(glass(9.0)).is_gamma
+
+
+def test_a_quarter_is_enough_for_small_glasses():
+    bonds = glass(6.5)
+    assert len(lumped_pairs(bonds, GAMMA))
+    kpoints = fewest_kpoints(bonds)
+    assert kpoints.points.tolist() == [[0.25, 0.25, 0.25]]
+    assert not len(lumped_pairs(bonds, kpoints))
+
+
+def test_a_short_axis_alone_is_sampled():
+    bonds = find_bonds(np.random.default_rng(0).uniform(0, 6, (16, 3)), np.diag([6.0, 12.0, 12.0]), 4.2)
+    assert fewest_kpoints(bonds).points.tolist() == [[0.25, 0.0, 0.0]]
+
+
+def test_lumped_bonds_are_those_of_one_pair_that_differ_by_a_period():
+    # Atom 2 is 2 Å from atom 1 in its own cell and in the next.
+    bonds = find_bonds([[0, 0, 0], [2.0, 0, 0]], np.diag([4.0, 20.0, 20.0]), 3.0)
+    assert bonds.translation[:, 0].tolist() == [-1, 0]
+    assert lumped_pairs(bonds, GAMMA).tolist() == [[0, 1]]
+    assert not len(lumped_pairs(bonds, QUARTER))
+
+
+def test_an_atom_and_its_image_are_told_apart():
+    bonds = find_bonds([[0, 0, 0]], np.diag([3.0, 20.0, 20.0]), 4.0)
+    assert lumped_pairs(bonds, GAMMA).tolist() == [[0, 0]]
+    assert not len(lumped_pairs(bonds, QUARTER))
+
+
+def test_regular_grids_leave_out_the_time_reversed_half():
+    shifted = regular_grid((2, 2, 2), (0.5, 0.5, 0.5))
+    assert len(shifted.points) == 4
+    np.testing.assert_allclose(shifted.weights, 0.25)
+    centred = regular_grid((3, 3, 3))
+    assert len(centred.points) == 14
+    assert centred.weights.sum() == pytest.approx(1.0)
+
+
+def test_cells_too_small_are_refused():
+    with pytest.raises(ValueError, match="too small for bonds of"):
+        fewest_kpoints(find_bonds([[0, 0, 0]], np.eye(3) * 1.2, 8.0))
+
+
+def test_a_grid_that_lumps_images_together_is_refused():
+    bonds = glass(6.5)
+    with pytest.raises(ValueError, match="too small for the k-points"):
+        choose_kpoints(bonds, {"mesh": [1, 1, 1]})
+    assert len(choose_kpoints(bonds, {"mesh": [2, 2, 2], "offset": [0.5, 0.5, 0.5]}).points) == 4
+    assert choose_kpoints(bonds, "fewest").points.tolist() == [[0.25, 0.25, 0.25]]
