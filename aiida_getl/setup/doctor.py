@@ -136,13 +136,13 @@ def _check_computer() -> Check:
         folder = Path(computer.get_workdir())
         with computer.get_transport() as transport:
             transport.makedirs(str(folder), ignore_existing=True)
-            status, output, error = transport.exec_command_wait(f"test -w '{folder}' && echo works")
+            status, output, complaint = transport.exec_command_wait(f"test -w '{folder}' && echo works")
     except NotExistent as error:
         return Check("computer", False, str(error), _SETUP)
     except OSError as error:
         return Check("computer", False, f"{COMPUTER_LABEL} cannot write to its work folder: {error}", _SETUP)
     if (status, output.strip()) != (0, "works"):
-        detail = f"{COMPUTER_LABEL} does not run commands that write to {folder} {error.strip()}"
+        detail = f"{COMPUTER_LABEL} does not run commands that write to {folder} {complaint.strip()}"
         return Check("computer", False, detail, "make room and give yourself the right to write there")
     return Check("computer", True, f"{COMPUTER_LABEL} runs commands in {folder}")
 

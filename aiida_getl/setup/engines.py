@@ -101,7 +101,9 @@ ENGINES = {
 def find_engine(name: str) -> Path | None:
     """Return where the engine ``name`` of :data:`ENGINES` is, on the PATH or beside this Python, or None."""
     on_path = [Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder]
-    folders = [*on_path, Path(sys.executable).parent]
+    beside_python = [Path(sys.executable).parent]
+    # Our own program has to be of this very installation.
+    folders = beside_python + on_path if name == "getl-cohp" else on_path + beside_python
     for pattern in ENGINES[name].executables:
         for folder in folders:
             for candidate in sorted(folder.glob(pattern)):
