@@ -139,7 +139,7 @@ def stage_from_dict(settings: Mapping[str, Any]) -> Stage:
     """
     settings = dict(settings)
     kind = settings.pop("kind", None)
-    if kind not in _KINDS:
+    if kind not in tuple(_KINDS):
         raise ValueError(f"the kind of the stage is {kind!r}: it must be one of {', '.join(_KINDS)}")
     known = {field.name: field.default is MISSING for field in fields(_KINDS[kind])}
     unknown = sorted(set(settings) - set(known))

@@ -1,5 +1,6 @@
 """Input scripts, and that the real LAMMPS goes on exactly where it stopped."""
 
+import shutil
 import subprocess
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from aiida_getl.lammps import script
 from aiida_getl.lammps.datafile import render_data_file
 from aiida_getl.lammps.dump import read_dump
 from aiida_getl.lammps.log import parse_log
+from aiida_getl.lammps.potential import read_potential
 from aiida_getl.lammps.stage import Minimisation, MolecularDynamics
 from aiida_getl.structures.deformation import deform, deformations
 from aiida_getl.structures.packing import random_packing
@@ -36,10 +38,11 @@ def dynamics(**changes):
 @pytest.fixture
 def run_lammps(engine_path, cuzr_potential_path, tmp_path):
     """Return a function that runs one stage in a common folder and returns its log and frames."""
-    (tmp_path / script.POTENTIAL_FILE).symlink_to(cuzr_potential_path)
 
-    def run(stage, **options):
-        (tmp_path / "input.in").write_text(script.render_script(stage, "eam/fs", ["Cu", "Zr"], **options))
+    def run(stage, potential=cuzr_potential_path, elements=("Cu", "Zr"), **options):
+        shutil.copy(potential, tmp_path / script.POTENTIAL_FILE)
+        pair_style = read_potential(potential).pair_style
+        (tmp_path / "input.in").write_text(script.render_script(stage, pair_style, elements, **options))
         command = [str(engine_path("lmp")), "-in", "input.in", "-log", "none"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         log = parse_log(done.stdout)
@@ -73,6 +76,28 @@ def test_seeds():
     assert script.derive_seed(1, "velocities") == script.derive_seed(1, "velocities")
     with pytest.raises(ValueError, match="negative"):
         script.derive_seed(-1, "velocities")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("name", "elements"),
+    [
+        ("Cu_u3.eam", ["Cu"]),
+        ("AlCu.eam.alloy", ["Cu", "Al"]),
+        ("Al_mm.eam.fs", ["Al"]),
+        ("NiAlH_jea.eam.fs", ["Al", "Ni"]),
+    ],
+)
+def test_every_format_of_potential_runs(run_lammps, tmp_path, cuzr_potential_path, name, elements):
+    atoms = random_packing(dict.fromkeys(elements, 8), 1)
+    (tmp_path / script.DATA_FILE).write_text(render_data_file(atoms, elements))
+    log, _ = run_lammps(MINIMISATION, cuzr_potential_path.parent / name, elements)
+    energies = log.thermo["potential_energy"]
+    assert energies[-1] < energies[0]
+    # A metal is bound by a few eV per atom.
+    assert -8.0 < energies[-1] / len(atoms) < -2.0
+    # The masses are those of the potential.
+    assert log.thermo["density"][0] == pytest.approx(atoms.get_masses().sum() * 1.66054 / atoms.get_volume(), rel=1e-3)
 
 
 @pytest.mark.engines

@@ -52,6 +52,7 @@ def test_round_trip(stage):
     ("changes", "message"),
     [
         ({"kind": "nve"}, "'nve'.*minimise, npt"),
+        ({"kind": ["npt"]}, "kind of the stage is"),
         ({"temperature": 300}, "temperature unknown"),
         ({"steps": 0}, "steps is 0"),
         ({"steps": 100.0}, "steps is 100.0"),
