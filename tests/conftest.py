@@ -154,7 +154,8 @@ def paw_family(aiida_profile, paw_directory):
     from aiida.common.exceptions import NotExistent
     from aiida.orm import load_group
 
-    from aiida_getl.setup.pseudos import FAMILY_LABEL, store_family
+    from aiida_getl.pseudos.generate import FAMILY_LABEL
+    from aiida_getl.setup.pseudos import store_family
 
     try:
         return load_group(FAMILY_LABEL)

@@ -34,13 +34,14 @@ def setup(ctx: click.Context, check: bool) -> None:
 def _setup(profile_name: str) -> None:
     from aiida.common.exceptions import ConfigurationError
 
+    from aiida_getl.pseudos.generate import GenerationError
     from aiida_getl.setup.engines import EngineError
     from aiida_getl.setup.everything import set_up_everything
 
     try:
         for step in set_up_everything(profile_name):
             click.echo(f"  {step.name:<17} {step.result}")
-    except (EngineError, ConfigurationError) as error:
+    except (EngineError, GenerationError, ConfigurationError) as error:
         raise click.ClickException(str(error)) from error
     click.echo("Ready. `aiida-getl setup --check` examines all this again.")
 

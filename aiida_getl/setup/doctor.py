@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aiida_getl.pseudos.generate import ELEMENTS, FAMILY_LABEL
 from aiida_getl.setup.codes import CODES
 from aiida_getl.setup.engines import (
     ENGINES,
@@ -19,13 +20,11 @@ from aiida_getl.setup.engines import (
 )
 from aiida_getl.setup.potentials import CUZR_POTENTIAL, find_potential
 from aiida_getl.setup.profile import COMPUTER_LABEL, PROFILE_OPTIONS
-from aiida_getl.setup.pseudos import FAMILY_LABEL
 
 if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
 
 _SETUP = "run `aiida-getl setup`"
-_ELEMENTS = ("Al", "Cu", "Zr")
 
 
 @dataclass(frozen=True)
@@ -170,10 +169,10 @@ def _check_family() -> Check:
         family = load_group(FAMILY_LABEL)
     except NotExistent:
         return Check(name, False, f"there is no family {FAMILY_LABEL}", _SETUP)
-    missing = [element for element in _ELEMENTS if element not in family.elements]
+    missing = [element for element in ELEMENTS if element not in family.elements]
     if missing:
         return Check(name, False, f"{FAMILY_LABEL} has no dataset for {', '.join(missing)}", _SETUP)
-    not_paw = [e for e in _ELEMENTS if 'pseudo_type="PAW"' not in family.get_pseudo(e).get_content()]
+    not_paw = [e for e in ELEMENTS if 'pseudo_type="PAW"' not in family.get_pseudo(e).get_content()]
     if not_paw:
         return Check(name, False, f"{FAMILY_LABEL} has no PAW dataset for {', '.join(not_paw)}", _SETUP)
     return Check(name, True, f"{FAMILY_LABEL}: PAW datasets of {', '.join(sorted(family.elements))}")
