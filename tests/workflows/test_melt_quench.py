@@ -93,6 +93,7 @@ def test_glass(builder):
     assert wanted | {node.inputs.lammps.code.uuid} <= ancestors
 
 
+@pytest.mark.slow
 @pytest.mark.engines
 def test_the_same_seed_gives_the_same_glass(builder):
     glasses = []
