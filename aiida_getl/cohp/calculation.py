@@ -44,12 +44,14 @@ class QeBands:
         self.atom = self.orbitals.atom
         self._check()
 
-    def projections(self, spin: int, kpoint: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128] | None]:
-        """Return X (n, n) of the lowest n bands and the overlaps of the basis, or None if they were not written."""
+    def projections(
+        self, spin: int, kpoint: int, overlaps: bool
+    ) -> tuple[NDArray[np.complex128], NDArray[np.complex128] | None]:
+        """Return X (n, n) of the lowest n bands and, if asked for and written, the overlaps of the basis."""
         x = self.file.projections(spin, kpoint, len(self.orbitals))
-        overlap = self.file.overlap(spin, kpoint) if self.file.has_overlaps else None
-        if self.orbitals.is_subset:
-            assert overlap is not None  # checked at the door
+        needed = self.orbitals.is_subset or (overlaps and self.file.has_overlaps)
+        overlap = self.file.overlap(spin, kpoint) if needed else None
+        if overlap is not None and self.orbitals.is_subset:
             return restrict_basis(x, overlap, self.orbitals.rows)
         return x, overlap
 

@@ -42,8 +42,10 @@ class Bands(Protocol):
     weights: NDArray[np.float64]  # (nk,), sum 1
     atom: NDArray[np.int64]  # (n,), atom of every basis function, ascending
 
-    def projections(self, spin: int, kpoint: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128] | None]:
-        """Return X (n, n) for the lowest n bands, and the overlaps S (n, n) of the basis or None."""
+    def projections(
+        self, spin: int, kpoint: int, overlaps: bool
+    ) -> tuple[NDArray[np.complex128], NDArray[np.complex128] | None]:
+        """Return X (n, n) for the lowest n bands, and the overlaps S (n, n) of the basis if asked for, or None."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,7 @@ def compute_cohp(
     bonds: BondList,
     energies: NDArray[np.float64] | None = None,
     smearing: float = 0.2,
+    overlaps: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> CohpResult:
     """Return bond strengths of the given bonds, and their curves if ``energies`` are given.
@@ -217,6 +220,8 @@ def compute_cohp(
         Where the curves are evaluated, absolute.
     smearing : eV
         s of the Gaussian exp(-x^2/s^2) of the curves; occupations are those of pw.x and are not touched.
+    overlaps
+        Compute what needs the overlaps of the basis: Mulliken populations and COOPs.
     progress
         Called with (done, total) after every k-point.
     """
@@ -227,13 +232,13 @@ def compute_cohp(
     h, d, p, s_bonds = (np.zeros((n_spins, len(blocks.row))) for _ in range(4))
     loewdin, mulliken = np.zeros((n_spins, n)), np.zeros((n_spins, n))
     electrons, spilled, spilled_all = np.zeros(n_spins), np.zeros(n_spins), np.zeros(n_spins)
-    smallest, deficient, have_overlaps = np.inf, 0, True
+    smallest, deficient, have_overlaps = np.inf, 0, overlaps
     coefficients: dict[tuple[int, int], NDArray[np.complex128]] = {}
 
     for done, (spin, k) in enumerate(_all_points(n_spins, n_kpoints), start=1):
         weight = bands.weights[k]
         e, f = bands.energies[spin, k, :n], bands.occupations[spin, k, :n]
-        x, overlap = bands.projections(spin, k)
+        x, overlap = bands.projections(spin, k, overlaps)
         inside = np.einsum("an,an->n", x.conj(), x).real
         electrons[spin] += weight * f.sum()
         spilled[spin] += weight * (f * (1 - inside)).sum()
@@ -246,7 +251,7 @@ def compute_cohp(
         loewdin[spin] += g * weight * (np.abs(c) ** 2 @ f)
         if overlap is None:
             have_overlaps = False
-        else:
+        elif overlaps:
             raw = inverse_root(overlap) @ c  # coefficients in the functions before orthonormalisation
             density = (raw * f) @ raw.conj().T
             p[spin] += (density[blocks.row, blocks.column] * phase).real

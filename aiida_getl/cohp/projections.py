@@ -51,14 +51,16 @@ class ProjectionFile:
             except ValueError:
                 raise ValueError(f"{path} is empty: run projwfc.x again") from None
         self._read_header()
+        if b"</PROJECTIONS>" not in self._data[-200:]:
+            raise ValueError(f"{path} does not end with </PROJECTIONS>: it is cut off, run projwfc.x again")
         self._projections = self._index(b"<PROJS>", b"</PROJS>", b"<ATOMIC_WFC ")
-        self._overlaps = self._index(b"<OVPS ", b"</OVPS>", b"<OVPS ") if b"<OVERLAPS>" in self._tail() else {}
+        self._overlaps = self._index(b"<OVPS ", b"</OVPS>", b"<OVPS ")
         expected = {(spin, k) for spin in range(self.n_spins) for k in range(self.n_kpoints)}
         for found, what in ((self._projections, "projections"), (self._overlaps, "overlaps")):
             if set(found) != expected and (found or what == "projections"):
                 raise ValueError(
-                    f"{path} has {what} for {len(found)} of {len(expected)} k-points and spins: it is cut off, "
-                    "run projwfc.x again"
+                    f"{path} has {what} for {len(found)} of {len(expected)} k-points and spins: "
+                    "it is damaged, run projwfc.x again"
                 )
         self.has_overlaps = bool(self._overlaps)
 
@@ -108,12 +110,6 @@ class ProjectionFile:
         self.n_functions = int(header["NUMBER_OF_ATOMIC_WFC"])
         if self.n_spins not in (1, 2):
             raise ValueError(f"{self.path} is of a non-collinear run: only collinear spin is supported")
-
-    def _tail(self) -> bytes:
-        end = self._data.rfind(b"</EIGENSTATES>")
-        if end < 0:
-            raise ValueError(f"{self.path} has no </EIGENSTATES>: it is cut off, run projwfc.x again")
-        return self._data[end : end + 200]
 
     def _index(self, opening: bytes, closing: bytes, spin_tag: bytes) -> dict[tuple[int, int], tuple[int, int]]:
         blocks: dict[tuple[int, int], tuple[int, int]] = {}

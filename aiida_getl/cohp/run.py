@@ -12,15 +12,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiida_getl.cohp.calculation import QeBands
 from aiida_getl.cohp.engine import RANK_TOLERANCE, CohpResult, compute_cohp
-from aiida_getl.cohp.interactions import find_interactions
-from aiida_getl.cohp.writers import build_icohplist, lobsterout_end, lobsterout_results, lobsterout_start
+from aiida_getl.cohp.interactions import aliased_bonds, find_interactions
+from aiida_getl.cohp.writers import (
+    atomic_charges,
+    build_charges,
+    build_cohpcar,
+    build_icohplist,
+    lobsterout_end,
+    lobsterout_results,
+    lobsterout_start,
+)
+from aiida_getl.lobster.charge import format_charges
+from aiida_getl.lobster.cohpcar import format_cohpcar
 from aiida_getl.lobster.icohplist import Layout, format_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import OWN_ENGINE, Timing
 
+#: eV between two points of a curve, unless COHPSteps says otherwise
+CURVE_STEP = 0.05
 #: Keywords that would change the numbers in a way this engine does not offer: refused.
 REFUSED = {
     "autoRotate": "orbitals are along the cartesian axes",
@@ -131,10 +144,18 @@ def run(
     text = lobsterout_start(version, layout, socket.gethostname(), f"{started:%Y-%m-%d at %H:%M:%S %Z}", threads, bands)
     # Written at once, so that a run that is killed has left a trace.
     (output / "lobsterout").write_text(text)
-    result = compute_cohp(bands, bonds, progress=progress)
+    result = compute_cohp(
+        bands,
+        bonds,
+        energies=curve_energies(lobsterin, bands.save.fermi_energy),
+        smearing=lobsterin.number("gaussianSmearingWidth", 0.2),
+        overlaps=not (lobsterin.flag("skipCOOP") and lobsterin.flag("skipPopulationAnalysis")),
+        progress=progress,
+    )
     if not bands.file.has_overlaps:
         notes.append(f"{bands.file.path} has no overlaps (lwrite_overlaps): no Mulliken charges, no COOPs.")
-    text += lobsterout_results(result, bands, notes)
+    aliased = aliased_bonds(bonds, bands.kpoints)
+    text += lobsterout_results(result, bands, notes, int(aliased.sum()))
 
     files = []
     for kind, values in (("COHP", result.icohp), ("COOP", result.icoop), ("COBI", result.icobi)):
@@ -142,13 +163,30 @@ def run(
             listed = build_icohplist(kind, values, result, bands, orbitalwise)  # type: ignore[arg-type]
             files.append(f"I{kind}LIST.lobster")
             (output / files[-1]).write_text(format_icohplist(listed, layout))
+    if result.curves is not None:
+        files.append("COHPCAR.lobster")
+        title = f"COHP by {OWN_ENGINE} v{version}; energies in eV, those of the rows from the Fermi energy"
+        (output / files[-1]).write_text(format_cohpcar(build_cohpcar(result, bands), title))
+    if not lobsterin.flag("skipPopulationAnalysis"):
+        files.append("CHARGE.lobster")
+        (output / files[-1]).write_text(format_charges(build_charges(result, bands)))
 
     now = os.times()
     timing = Timing(time.perf_counter() - clock, now.user - times.user, now.system - times.system)
     summary = summarise(result, bands, version, timing)
+    summary["aliased_interactions"] = (np.flatnonzero(aliased) + 1).tolist()
     (output / f"{OWN_ENGINE}.json").write_text(json.dumps(summary, indent=1) + "\n")
     (output / "lobsterout").write_text(text + lobsterout_end([*files, f"{OWN_ENGINE}.json"], timing))
     return result
+
+
+def curve_energies(lobsterin: Lobsterin, fermi_energy: float) -> NDArray[np.float64] | None:
+    """Return the absolute energies of the curves (eV) with one more below, or None if no curve is wanted."""
+    if lobsterin.flag("skipCOHP") or lobsterin.flag("skipCar"):
+        return None
+    start, end = lobsterin.number("COHPstartEnergy", -10), lobsterin.number("COHPendEnergy", 5)
+    steps = int(lobsterin.number("COHPSteps", max(1, round((end - start) / CURVE_STEP))))
+    return np.asarray(fermi_energy + start + (end - start) / steps * np.arange(-1, steps + 1), dtype=float)
 
 
 def summarise(result: CohpResult, bands: QeBands, version: str, timing: Timing) -> dict[str, Any]:
@@ -182,9 +220,3 @@ def summarise(result: CohpResult, bands: QeBands, version: str, timing: Timing) 
         "n_rank_deficient": result.n_rank_deficient,
         "timing": {"wall": timing.wall, "user": timing.user, "sys": timing.sys},
     }
-
-
-def atomic_charges(populations: np.ndarray, bands: QeBands) -> np.ndarray:
-    """Return valence minus population of every atom, in e; populations (nspin, functions)."""
-    valence = np.array([bands.save.upfs[name].z_valence for name in bands.save.species])
-    return valence - np.bincount(bands.atom, weights=populations.sum(axis=0), minlength=len(valence))

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from aiida_getl.cohp.calculation import QeBands
 from aiida_getl.cohp.engine import CohpResult
 from aiida_getl.cohp.orbitals import lobster_names
+from aiida_getl.lobster.charge import Charges
+from aiida_getl.lobster.cohpcar import Cohpcar, CurveLabel
 from aiida_getl.lobster.icohplist import IcohpList, Kind, Layout, OrbitalRows
 from aiida_getl.lobster.lobsterout import OWN_ENGINE, Timing, format_timing
 
@@ -47,6 +49,43 @@ def build_icohplist(
     )
 
 
+def build_cohpcar(result: CohpResult, bands: QeBands) -> Cohpcar:
+    """Return the curves of the bonds; the first energy of the result is one step below their window."""
+    assert result.curves is not None
+    bonds, symbols = result.bonds, bands.save.symbols
+    integrated = result.curves.integrated.transpose(1, 0, 2)
+    step = result.curves.energies[1] - result.curves.energies[0]
+    cohp = np.diff(integrated) / step
+    icohp = integrated[..., 1:] - integrated[..., :1]
+    labels = tuple(
+        CurveLabel(n, symbols[i], int(i), "", symbols[j], int(j), "", float(distance))
+        for n, (i, j, distance) in enumerate(zip(bonds.atom_i, bonds.atom_j, bonds.distance, strict=True), start=1)
+    )
+    return Cohpcar(
+        labels=labels,
+        energies=result.curves.energies[1:] - bands.save.fermi_energy,
+        cohp=cohp,
+        icohp=icohp,
+        average_cohp=cohp.mean(axis=0),
+        average_icohp=icohp.mean(axis=0),
+        fermi_energy=bands.save.fermi_energy,
+        complete=True,
+    )
+
+
+def atomic_charges(populations: NDArray[np.float64], bands: QeBands) -> NDArray[np.float64]:
+    """Return valence minus population of every atom, in e; populations (nspin, functions)."""
+    valence = np.array([bands.save.upfs[name].z_valence for name in bands.save.species])
+    return valence - np.bincount(bands.atom, weights=populations.sum(axis=0), minlength=len(valence))
+
+
+def build_charges(result: CohpResult, bands: QeBands) -> Charges:
+    """Return the charges of the atoms; Mulliken's are nan without overlaps."""
+    loewdin = atomic_charges(result.loewdin, bands)
+    mulliken = np.full(len(loewdin), np.nan) if result.mulliken is None else atomic_charges(result.mulliken, bands)
+    return Charges(np.array(bands.save.symbols), mulliken, loewdin, complete=True)
+
+
 def lobsterout_start(version: str, layout: Layout, host: str, started: str, threads: int, bands: QeBands) -> str:
     """Return the first part of a lobsterout, up to the basis."""
     plural = "threads" if threads != 1 else "thread"
@@ -70,10 +109,17 @@ def lobsterout_start(version: str, layout: Layout, host: str, started: str, thre
     return "\n".join(lines) + "\n"
 
 
-def lobsterout_results(result: CohpResult, bands: QeBands, notes: list[str]) -> str:
+def lobsterout_results(result: CohpResult, bands: QeBands, notes: list[str], n_aliased: int) -> str:
     """Return the part of a lobsterout about the projection."""
     lines = [f"setting up CO interactions... found {len(result.bonds)} interactions.", "projecting..."]
     lines += [f"INFO: {note}" for note in notes]
+    if n_aliased:
+        lines += [
+            f"WARNING: {n_aliased} of {len(result.bonds)} interactions are to images of an atom that these k-points "
+            "cannot tell apart;",
+            f"WARNING: their values are no bond strengths ({OWN_ENGINE}.json lists them). "
+            "Use more k-points, a larger cell or shorter bonds.",
+        ]
     if result.n_rank_deficient:
         lines += [
             f"WARNING: {result.n_rank_deficient} of {result.n_kpoints} k-points could not be orthonormalized: "

@@ -25,7 +25,7 @@ class Bands:
     atom: np.ndarray
     overlaps: np.ndarray | None = None
 
-    def projections(self, spin, kpoint):
+    def projections(self, spin, kpoint, overlaps):
         return self.x[spin, kpoint], None if self.overlaps is None else self.overlaps[kpoint]
 
 

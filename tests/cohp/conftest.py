@@ -1,0 +1,153 @@
+"""Real calculations with Quantum ESPRESSO, and a synthetic one in its files."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+}
+
+
+def run_program(program, text, folder):
+    """Run a QE program on an input text."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not on the PATH")
+    result = subprocess.run([program], input=text, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    assert "Error in routine" not in result.stdout, result.stdout[-2000:]
+    assert result.returncode == 0, result.stdout[-2000:]
+
+
+@pytest.fixture(scope="session")
+def carbon_upf(tmp_path_factory) -> Path:
+    """A PAW dataset of carbon made by ld1.x."""
+    folder = tmp_path_factory.mktemp("carbon")
+    run_program("ld1.x", (Path(__file__).parent / "C.in").read_text(), folder)
+    path = folder / "C.UPF"
+    lines = []
+    for line in path.read_text().splitlines():
+        fields = line.split()
+        if len(line) > 1000 and "<" not in line:  # pw.x 6.7 cannot read such long lines, though ld1.x writes them
+            lines += [" ".join(fields[n : n + 4]) for n in range(0, len(fields), 4)]
+        else:
+            lines.append(line)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def run_qe(carbon_upf, tmp_path):
+    """Return a function that runs pw.x and projwfc.x on an input and returns the .save folder."""
+
+    def run(text, prefix):
+        shutil.copy(carbon_upf, tmp_path)
+        run_program("pw.x", text, tmp_path)
+        projwfc = f"&projwfc\n prefix='{prefix}', outdir='./tmp', lsym=.false., lwrite_overlaps=.true.\n/\n"
+        run_program("projwfc.x", projwfc, tmp_path)
+        return tmp_path / "tmp" / f"{prefix}.save"
+
+    return run
+
+
+UPF = """\
+<UPF version="2.0.1">
+<PP_HEADER element="{element}" is_paw="T" functional="PBE" z_valence="{z}" number_of_wfc="2"/>
+<PP_CHI.1 label="2S" l="0" occupation="2.0" n="1"> 1.0 </PP_CHI.1>
+<PP_CHI.2 label="2P" l="1" occupation="{p}" n="2"> 1.0 </PP_CHI.2>
+</UPF>
+"""
+
+
+def numbers(values):
+    """Write numbers as Fortran does, three in a line."""
+    flat = [f"{value:.16E}" for value in np.ravel(values)]
+    return "\n".join(" ".join(flat[n : n + 3]) for n in range(0, len(flat), 3))
+
+
+def interleaved(matrix):
+    """Complex numbers as pairs."""
+    return np.ascontiguousarray(matrix).view(float)
+
+
+@pytest.fixture
+def make_save():
+    """Return a function that writes a .save folder of random bands: an A2 molecule in a cell, three k-points.
+
+    One species of element C (2s 2p) and one of element H (2s, an empty 2p): 8 projected functions.
+    """
+
+    def make(folder, n_spins=1, n_bands=9, spin_major=False, overlaps=True, seed=0):
+        rng = np.random.default_rng(seed)
+        folder.mkdir(parents=True)
+        (folder / "C.UPF").write_text(UPF.format(element="C", z="4.0", p="2.0"))
+        (folder / "H.UPF").write_text(UPF.format(element="H", z="1.0", p="0.0"))
+        points = np.array([[0.0, 0.0, 0.0], [0.25, 0.0, 0.0], [0.5, 0.0, 0.0]])
+        weights = np.array([0.25, 0.5, 0.25])
+        energies = np.sort(rng.normal(size=(n_spins, 3, n_bands)))
+        occupations = (energies < 0).astype(float)
+        states = rng.normal(size=(n_spins, 3, 9, 9)) + 1j * rng.normal(size=(n_spins, 3, 9, 9))
+        x = np.linalg.qr(states)[0][..., :8, :n_bands]
+        a = np.eye(8) + 0.1 * (rng.normal(size=(n_spins, 3, 8, 8)) + 1j * rng.normal(size=(n_spins, 3, 8, 8)))
+        overlap = np.swapaxes(a.conj(), -1, -2) @ a
+        orders = [(s, k) for s in range(n_spins) for k in range(3)]
+        if not spin_major:
+            orders.sort(key=lambda order: order[1])
+        header = {
+            "NUMBER_OF_BANDS": n_bands,
+            "NUMBER_OF_K-POINTS": 3,
+            "NUMBER_OF_SPIN_COMPONENTS": n_spins,
+            "NUMBER_OF_ATOMIC_WFC": 8,
+        }
+        lines = [
+            "<PROJECTIONS>",
+            "<HEADER " + " ".join(f'{k}="{v}"' for k, v in header.items()) + "/>",
+            "<EIGENSTATES>",
+        ]
+        for s, k in orders:
+            lines += [f'<K-POINT Weight="{2 * weights[k]}">', numbers(points[k]), "</K-POINT>"]
+            lines += ["<E>", numbers(energies[s, k] * 2), "</E>", "<PROJS>"]
+            for n in range(8):
+                lines += [f'<ATOMIC_WFC index="{n + 1}" spin="{s + 1}">', numbers(interleaved(x[s, k, n]))]
+                lines.append("</ATOMIC_WFC>")
+            lines.append("</PROJS>")
+        lines.append("</EIGENSTATES>")
+        if overlaps:
+            lines.append("<OVERLAPS>")
+            for k, s in np.ndindex(3, n_spins):
+                # Column by column, as Fortran writes a matrix.
+                lines += [f'<OVPS dim="8" spin="{s + 1}">', numbers(interleaved(overlap[s, k].T)), "</OVPS>"]
+            lines.append("</OVERLAPS>")
+        (folder / "atomic_proj.xml").write_text("\n".join([*lines, "</PROJECTIONS>"]) + "\n")
+        blocks = "".join(
+            f'<ks_energies><k_point weight="{weights[k] * 2 / n_spins}">{numbers(points[k])}</k_point>'
+            f"<eigenvalues>{numbers(energies[:, k])}</eigenvalues>"
+            f"<occupations>{numbers(occupations[:, k])}</occupations></ks_energies>\n"
+            for k in range(3)
+        )
+        (folder / "data-file-schema.xml").write_text(
+            f"""<?xml version="1.0"?>
+<qes:espresso xmlns:qes="http://www.quantum-espresso.org/ns/qes/qes-1.0">
+<general_info><creator NAME="PWSCF" VERSION="7.5">made up</creator></general_info>
+<output>
+<atomic_species ntyp="2"><species name="C1"><pseudo_file>C.UPF</pseudo_file></species>
+<species name="H"><pseudo_file>H.UPF</pseudo_file></species></atomic_species>
+<atomic_structure nat="2" alat="8.0"><atomic_positions>
+<atom name="C1" index="1">0.0 0.0 0.0</atom><atom name="H" index="2">-2.0 0.0 0.0</atom>
+</atomic_positions><cell><a1>8.0 0.0 0.0</a1><a2>0.0 12.0 0.0</a2><a3>0.0 0.0 12.0</a3></cell></atomic_structure>
+<band_structure><lsda>{str(n_spins == 2).lower()}</lsda><noncolin>false</noncolin><nelec>5.0</nelec>
+<fermi_energy>0.0</fermi_energy>
+{blocks}</band_structure>
+</output>
+</qes:espresso>
+"""
+        )
+        return {"energies": energies, "x": x, "overlap": overlap, "occupations": occupations}
+
+    return make

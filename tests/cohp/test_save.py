@@ -1,0 +1,142 @@
+"""What is read of a QE calculation, and what is refused."""
+
+import numpy as np
+import pytest
+
+from aiida_getl.cohp.calculation import QeBands
+from aiida_getl.cohp.projections import ProjectionFile
+from aiida_getl.cohp.save import BOHR, HARTREE, find_save, read_save
+
+
+@pytest.mark.parametrize("n_spins", [1, 2])
+def test_reads_structure_and_bands(make_save, tmp_path, n_spins):
+    made = make_save(tmp_path / "x.save", n_spins=n_spins)
+    save = read_save(tmp_path / "x.save")
+    assert save.version == "7.5"
+    assert save.species == ("C1", "H")
+    assert save.symbols == ("C", "H")
+    np.testing.assert_allclose(save.cell, np.diag([8, 12, 12]) * BOHR)
+    np.testing.assert_allclose(save.positions[1], [-2 * BOHR, 0, 0])  # not wrapped
+    np.testing.assert_allclose(save.kpoints[:, 0], [0, 0.25, 0.5])
+    np.testing.assert_allclose(save.weights, [0.25, 0.5, 0.25])
+    np.testing.assert_allclose(save.energies, made["energies"] * HARTREE)
+    np.testing.assert_allclose(save.occupations, made["occupations"])
+    assert (save.n_spins, save.n_bands, save.n_electrons, save.fermi_energy) == (n_spins, 9, 5.0, 0.0)
+
+
+@pytest.mark.parametrize("spin_major", [False, True], ids=["spins within k (6.x)", "k within spin (7.x)"])
+@pytest.mark.parametrize("n_spins", [1, 2])
+def test_reads_projections_of_both_orders(make_save, tmp_path, n_spins, spin_major):
+    made = make_save(tmp_path / "x.save", n_spins=n_spins, spin_major=spin_major)
+    file = ProjectionFile(tmp_path / "x.save" / "atomic_proj.xml")
+    assert (file.n_spins, file.n_kpoints, file.n_bands, file.n_functions, file.has_overlaps) == (n_spins, 3, 9, 8, True)
+    for spin in range(n_spins):
+        for k in range(3):
+            np.testing.assert_allclose(file.projections(spin, k, 8), made["x"][spin, k, :, :8], atol=1e-15)
+            np.testing.assert_allclose(file.overlap(spin, k), made["overlap"][spin, k], atol=1e-15)
+            np.testing.assert_allclose(file.energies(spin, k), made["energies"][spin, k] * HARTREE)
+
+
+def test_reads_numbers_whose_exponent_pushed_the_letter_out(make_save, tmp_path):
+    made = make_save(tmp_path / "x.save")
+    path = tmp_path / "x.save" / "atomic_proj.xml"
+    text = path.read_text()
+    first = f"{made['x'][0, 0, 0, 0].real:.16E}"
+    assert text.count(first) == 1
+    path.write_text(text.replace(first, "-1.2345678901234567-101"))
+    assert ProjectionFile(path).projections(0, 0, 8)[0, 0] == pytest.approx(1j * made["x"][0, 0, 0, 0].imag)
+
+
+def test_order_of_functions_and_default_basis(make_save, tmp_path):
+    make_save(tmp_path / "x.save")
+    bands = QeBands(tmp_path / "x.save")
+    assert bands.orbitals.names == ("2s", "2p_z", "2p_x", "2p_y", "2s")
+    assert bands.atom.tolist() == [0, 0, 0, 0, 1]
+    assert bands.orbitals.is_subset
+    full = QeBands(tmp_path / "x.save", {"H": ["2s", "2p"]})
+    assert not full.orbitals.is_subset
+    assert full.atom.tolist() == [0] * 4 + [1] * 4
+
+
+def rewrite(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("data-file-schema.xml", "<noncolin>false", "<noncolin>true", "non-collinear"),
+        ("data-file-schema.xml", "</output>", "", "damaged"),
+        ("data-file-schema.xml", "fermi_energy>", "chemical_potential>", "neither a Fermi energy"),
+        ("atomic_proj.xml", 'COMPONENTS="1"', 'COMPONENTS="4"', "non-collinear"),
+        ("atomic_proj.xml", "<PROJECTIONS>\n<HEADER", "<ATOMIC_PROJECTIONS>\n<HEADER", "6.3 or older"),
+        ("atomic_proj.xml", 'WFC="8"', 'WFC="9"', "projects on 9 functions.*have 8"),
+        ("atomic_proj.xml", 'BANDS="9"', 'BANDS="10"', "different runs"),
+        ("atomic_proj.xml", "</PROJECTIONS>", "", "cut off"),
+        ("data-file-schema.xml", "<pseudo_file>H.UPF", "<pseudo_file>He.UPF", "He.UPF is missing.*order"),
+    ],
+)
+def test_refuses_with_file_and_remedy(make_save, tmp_path, file, old, new, message):
+    make_save(tmp_path / "x.save")
+    rewrite(tmp_path / "x.save" / file, old, new)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        QeBands(tmp_path / "x.save")
+
+
+def test_too_few_bands_names_both_numbers(make_save, tmp_path):
+    make_save(tmp_path / "x.save", n_bands=7)
+    with pytest.raises(ValueError, match=r"has 7 bands but the basis has 8 functions.*nbnd = 8"):
+        QeBands(tmp_path / "x.save", {"H": ["2s", "2p"]})
+    assert len(QeBands(tmp_path / "x.save").orbitals) == 5  # enough for the default basis
+
+
+def test_projections_of_another_run_are_refused(make_save, tmp_path):
+    make_save(tmp_path / "x.save", seed=0)
+    make_save(tmp_path / "y.save", seed=1)
+    (tmp_path / "x.save" / "atomic_proj.xml").write_bytes((tmp_path / "y.save" / "atomic_proj.xml").read_bytes())
+    with pytest.raises(ValueError, match=r"differ by .* pw.x ran again"):
+        QeBands(tmp_path / "x.save")
+
+
+def test_subset_needs_overlaps(make_save, tmp_path):
+    make_save(tmp_path / "x.save", overlaps=False)
+    with pytest.raises(ValueError, match=r"5 of 8 projected functions.*lwrite_overlaps"):
+        QeBands(tmp_path / "x.save")
+    assert QeBands(tmp_path / "x.save", {"H": ["2s", "2p"]}).projections(0, 0, True)[1] is None
+
+
+def test_basis_of_absent_elements_is_refused(make_save, tmp_path):
+    make_save(tmp_path / "x.save")
+    with pytest.raises(ValueError, match="name Zr, but the structure has C, H"):
+        QeBands(tmp_path / "x.save", {"Zr": ["4d"]})
+
+
+def test_cut_off_projections_are_refused(make_save, tmp_path):
+    make_save(tmp_path / "x.save")
+    path = tmp_path / "x.save" / "atomic_proj.xml"
+    text = path.read_text()
+    path.write_text(text[: text.index("</OVPS>")])
+    with pytest.raises(ValueError, match=r"</PROJECTIONS>: it is cut off"):
+        ProjectionFile(path)
+    block = text[text.index("<OVPS") : text.index("</OVPS>")]
+    path.write_text(text.replace(block + "</OVPS>", "", 1))
+    with pytest.raises(ValueError, match="overlaps for 2 of 3"):
+        ProjectionFile(path)
+    path.write_text("")
+    with pytest.raises(ValueError, match="is empty"):
+        ProjectionFile(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"run projwfc\.x"):
+        ProjectionFile(path)
+
+
+def test_finds_the_only_save_folder(make_save, tmp_path):
+    with pytest.raises(FileNotFoundError, match="--save"):
+        find_save(tmp_path)
+    make_save(tmp_path / "out" / "aiida.save")
+    assert find_save(tmp_path) == tmp_path / "out" / "aiida.save"
+    make_save(tmp_path / "old" / "aiida.save")
+    with pytest.raises(FileNotFoundError, match="more than one"):
+        find_save(tmp_path)
