@@ -61,6 +61,7 @@ def store_family(directory: Path) -> CutoffsPseudoPotentialFamily:
 
 def _inputs_digest() -> str:
     digest = hashlib.sha256()
-    for file in sorted(files("aiida_getl.pseudos").joinpath("inputs").iterdir(), key=lambda file: file.name):
+    inputs = files("aiida_getl.pseudos").joinpath("inputs").iterdir()
+    for file in sorted((file for file in inputs if file.name.endswith(".in")), key=lambda file: file.name):
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
