@@ -75,14 +75,16 @@ class QeSave:
 
 
 def find_save(folder: Path) -> Path:
-    """Return the only ``*.save`` folder below ``folder``.
+    """Return the only ``*.save`` folder in ``folder`` or up to two levels below, links followed.
 
     Raises
     ------
     FileNotFoundError
         If there is none, or more than one.
     """
-    found = sorted(path.parent for path in folder.glob("**/*.save/data-file-schema.xml"))
+    # ``**`` would not follow links, which job folders are made of.
+    patterns = (f"{levels}*.save/data-file-schema.xml" for levels in ("", "*/", "*/*/"))
+    found = sorted(path.parent for pattern in patterns for path in folder.glob(pattern))
     if len(found) == 1:
         return found[0]
     if not found:

@@ -137,6 +137,10 @@ def test_finds_the_only_save_folder(make_save, tmp_path):
         find_save(tmp_path)
     make_save(tmp_path / "out" / "aiida.save")
     assert find_save(tmp_path) == tmp_path / "out" / "aiida.save"
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "out").symlink_to(tmp_path / "out")
+    assert find_save(tmp_path / "job") == tmp_path / "job" / "out" / "aiida.save"
+    (tmp_path / "job" / "out").unlink()
     make_save(tmp_path / "old" / "aiida.save")
     with pytest.raises(FileNotFoundError, match="more than one"):
         find_save(tmp_path)
