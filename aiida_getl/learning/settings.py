@@ -1,0 +1,61 @@
+"""Settings of training and validation: defaults in one place, checked once, at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiida_getl.learning.descriptors import BondCentreSoap, EndAtomSoap, from_settings
+
+DEFAULTS: dict[str, Any] = {
+    #: bonds longer than this (Å) are neither learnt nor predicted; LOBSTER listed the published ones up to it
+    "r_max": 4.2,
+    #: bonds of one type to train on at most, drawn at random: the cost of training grows with the cube
+    "max_bonds": 2500,
+    #: of these, bonds to find the hyperparameters on at most
+    "max_bonds_hyperparameters": 600,
+    #: a bond type with fewer is not trained
+    "min_bonds": 20,
+    #: what is left out together in validation: run, strain, random (leaky), or auto: run if there are two or more
+    "group_by": "auto",
+    #: more groups than this are joined
+    "max_folds": 10,
+    #: also train on fewer groups
+    "learning_curve": True,
+}
+
+GROUP_BY = ("auto", "run", "strain", "random")
+
+
+def default_descriptors(species: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the settings of the bond-centred descriptor, and of the published one for comparison."""
+    return [BondCentreSoap(species).settings(), EndAtomSoap(species).settings()]
+
+
+def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings completed by the defaults.
+
+    ``descriptor`` has no default: it holds the complete settings of a descriptor in the bond table, species included.
+
+    Raises
+    ------
+    ValueError
+        For an unknown setting or a value out of range, naming both.
+    """
+    allowed = {*DEFAULTS, "descriptor"}
+    if unknown := sorted(set(settings) - allowed):
+        raise ValueError(f"unknown training settings {unknown}: choose from {sorted(allowed)}")
+    if "descriptor" not in settings:
+        raise ValueError("training settings need 'descriptor': the settings of a descriptor in the bond table")
+    result = {**DEFAULTS, **settings, "descriptor": from_settings(settings["descriptor"]).settings()}
+    for name, smallest in (("max_bonds", 3), ("max_bonds_hyperparameters", 3), ("min_bonds", 3), ("max_folds", 2)):
+        value = result[name]
+        if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
+            raise ValueError(f"training setting {name} is {value!r}: it must be an integer, {smallest} or more")
+    if not isinstance(result["r_max"], (int, float)) or not result["r_max"] > 0:
+        raise ValueError(f"training setting r_max is {result['r_max']!r}: it must be a length in Å")
+    if result["group_by"] not in GROUP_BY:
+        raise ValueError(f"training setting group_by is {result['group_by']!r}: choose from {list(GROUP_BY)}")
+    if not isinstance(result["learning_curve"], bool):
+        raise ValueError(f"training setting learning_curve is {result['learning_curve']!r}: it must be true or false")
+    return result
