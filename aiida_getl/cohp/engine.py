@@ -12,6 +12,10 @@ with g = 2 without spin polarisation, else 1 per spin channel. Only real parts c
 real for a complete grid, and taking the real part supplies the -k that a grid with time-reversed points merged leaves
 out. The definition is that of Deringer, Tchougréeff and Dronskowski, J. Phys. Chem. A 115, 5461 (2011); the
 orthonormalisation of the bands follows Maintz et al., J. Comput. Chem. 37, 1030 (2016).
+
+Where symmetry keeps some of the bands out of the basis altogether, X is singular and directions of the basis are left
+without a band. Any unitary completion would do and each gives other bonds (B2 CuZr: equivalent bonds from -0.83 to
+-0.92 eV); the average over all of them is taken, which treats equivalent bonds alike (-0.876 eV, within 0.0003).
 """
 
 from __future__ import annotations
@@ -159,8 +163,46 @@ class CohpResult:
         return self.blocks.sum(self.icohp_elements).T
 
 
-def polar_factor(x: NDArray[np.complex128]) -> tuple[NDArray[np.complex128], float]:
-    """Return the unitary factor of a square matrix and its smallest singular value.
+@dataclass(frozen=True)
+class Frame:
+    """The bands of one k-point in the basis.
+
+    Attributes
+    ----------
+    c : (n, n)
+        The polar factor of the projections: unitary, or a partial isometry if they are rank-deficient.
+    directions : (n, r)
+        Orthonormal directions of the basis that no band reaches.
+    bands : (r, n)
+        As many orthonormal combinations of bands that reach no function.
+    smallest
+        Singular value of the projections.
+    """
+
+    c: NDArray[np.complex128]
+    directions: NDArray[np.complex128]
+    bands: NDArray[np.complex128]
+    smallest: float
+
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """How much of every undetermined direction each band has, on average; (n,), sum 1."""
+        return (np.abs(self.bands) ** 2).mean(axis=0)
+
+    def operator(self, diagonal: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Return the matrix of an operator that is diagonal in the bands.
+
+        For unitary W the completion U W V^+ of rank r contributes, averaged over all W,
+        U U^+ tr(V^+ diag V) / r, and nothing mixed with the determined part.
+        """
+        matrix = (self.c * diagonal) @ self.c.conj().T
+        if len(self.bands):
+            matrix += (self.share @ diagonal) * (self.directions @ self.directions.conj().T)
+        return matrix
+
+
+def polar_frame(x: NDArray[np.complex128]) -> Frame:
+    """Return the unitary factor of a square matrix, and what rank deficiency leaves undetermined.
 
     One Hermitian eigenproblem instead of a singular value decomposition is several times faster and, where the matrix
     is well-conditioned, as good after one Newton-Schulz step C (3 - C^+ C) / 2.
@@ -168,11 +210,14 @@ def polar_factor(x: NDArray[np.complex128]) -> tuple[NDArray[np.complex128], flo
     gram = x.conj().T @ x
     eigenvalues, vectors = np.linalg.eigh(gram)
     smallest = float(np.sqrt(max(eigenvalues[0], 0.0)))
+    n = len(x)
     if smallest > GRAM_TOLERANCE:
         c = x @ ((vectors / np.sqrt(eigenvalues)) @ vectors.conj().T)
-        return 1.5 * c - 0.5 * (c @ (c.conj().T @ c)), smallest
+        c = 1.5 * c - 0.5 * (c @ (c.conj().T @ c))
+        return Frame(c, np.empty((n, 0), dtype=complex), np.empty((0, n), dtype=complex), smallest)
     u, singular, vh = scipy.linalg.svd(x, lapack_driver="gesvd", check_finite=False)
-    return u @ vh, float(singular[-1])
+    rank = int((singular > RANK_TOLERANCE).sum())
+    return Frame(u[:, :rank] @ vh[:rank], u[:, rank:], vh[rank:], float(singular[-1]))
 
 
 def inverse_root(s: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -233,7 +278,7 @@ def compute_cohp(
     loewdin, mulliken = np.zeros((n_spins, n)), np.zeros((n_spins, n))
     electrons, spilled, spilled_all = np.zeros(n_spins), np.zeros(n_spins), np.zeros(n_spins)
     smallest, deficient, have_overlaps = np.inf, 0, overlaps
-    coefficients: dict[tuple[int, int], NDArray[np.complex128]] = {}
+    frames: dict[tuple[int, int], Frame] = {}
 
     for done, (spin, k) in enumerate(_all_points(n_spins, n_kpoints), start=1):
         weight = bands.weights[k]
@@ -243,28 +288,29 @@ def compute_cohp(
         electrons[spin] += weight * f.sum()
         spilled[spin] += weight * (f * (1 - inside)).sum()
         spilled_all[spin] += weight * (1 - inside).mean()
-        c, singular = polar_factor(x)
-        smallest, deficient = min(smallest, singular), deficient + (singular < RANK_TOLERANCE)
+        frame = polar_frame(x)
+        smallest, deficient = min(smallest, frame.smallest), deficient + (len(frame.bands) > 0)
         phase = np.exp(-2j * np.pi * (bonds.translation @ bands.kpoints[k]))[blocks.bond] * weight
-        h[spin] += _gather(c, e, blocks, phase)
-        d[spin] += _gather(c, f, blocks, phase)
-        loewdin[spin] += g * weight * (np.abs(c) ** 2 @ f)
+        density = frame.operator(f)
+        h[spin] += (frame.operator(e)[blocks.row, blocks.column] * phase).real
+        d[spin] += (density[blocks.row, blocks.column] * phase).real
+        loewdin[spin] += g * weight * density.diagonal().real
         if overlap is None:
             have_overlaps = False
         elif overlaps:
-            raw = inverse_root(overlap) @ c  # coefficients in the functions before orthonormalisation
-            density = (raw * f) @ raw.conj().T
+            root = inverse_root(overlap)
+            density = root @ density @ root  # in the functions before orthonormalisation
             p[spin] += (density[blocks.row, blocks.column] * phase).real
             s_bonds[spin] += (overlap[blocks.row, blocks.column] * phase).real
             mulliken[spin] += g * weight * np.einsum("ab,ba->a", density, overlap).real
         if energies is not None:
-            coefficients[spin, k] = c
+            frames[spin, k] = frame
         if progress is not None:
             progress(done, n_spins * n_kpoints)
 
     curves = None
     if energies is not None:
-        curves = Curves(energies, _integrated_curves(bands, bonds, blocks, coefficients, h * g, energies, smearing))
+        curves = Curves(energies, _integrated_curves(bands, bonds, blocks, frames, h * g, energies, smearing))
     return CohpResult(
         bonds=bonds,
         blocks=blocks,
@@ -287,26 +333,19 @@ def _all_points(n_spins: int, n_kpoints: int) -> Iterator[tuple[int, int]]:
     return ((spin, k) for spin in range(n_spins) for k in range(n_kpoints))
 
 
-def _gather(
-    c: NDArray[np.complex128], diagonal: NDArray[np.float64], blocks: Blocks, phase: NDArray[np.complex128]
-) -> NDArray[np.float64]:
-    """Return the elements of C diag C^+ that belong to bonds, times their phase."""
-    matrix = (c * diagonal) @ c.conj().T
-    return (matrix[blocks.row, blocks.column] * phase).real
-
-
 def _integrated_curves(
     bands: Bands,
     bonds: BondList,
     blocks: Blocks,
-    coefficients: dict[tuple[int, int], NDArray[np.complex128]],
+    frames: dict[tuple[int, int], Frame],
     h: NDArray[np.float64],
     energies: NDArray[np.float64],
     smearing: float,
 ) -> NDArray[np.float64]:
     """Return the sum over states of their contribution to each bond times the smeared step function, (nspin, n, ne)."""
     integrated = np.zeros((bands.energies.shape[0], len(bonds), len(energies)))
-    for (spin, k), c in coefficients.items():
+    for (spin, k), frame in frames.items():
+        c = frame.c
         e = bands.energies[spin, k, : len(c)]
         step = 0.5 * (1 + erf((energies[None, :] - e[:, None]) / smearing))
         phase = np.exp(2j * np.pi * (bonds.translation @ bands.kpoints[k]))
@@ -317,6 +356,9 @@ def _integrated_curves(
             rows, columns = blocks.row[part], blocks.column[part]
             products = (c[rows].conj() * c[columns] * (phase[blocks.bond[part]] * h[spin, part])[:, None]).real
             contribution[first:last] = np.add.reduceat(products, blocks.start[first:last] - blocks.start[first], axis=0)
+        if len(frame.bands):
+            rest = (frame.directions @ frame.directions.conj().T)[blocks.row, blocks.column].conj()
+            contribution += np.outer(blocks.sum((rest * phase[blocks.bond] * h[spin]).real), frame.share)
         integrated[spin] += bands.weights[k] * (contribution @ step)
     return integrated
 

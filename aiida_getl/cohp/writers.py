@@ -125,7 +125,7 @@ def lobsterout_results(result: CohpResult, bands: QeBands, notes: list[str], n_a
             f"WARNING: {result.n_rank_deficient} of {result.n_kpoints} k-points could not be orthonormalized: "
             "their projections are",
             f"WARNING: rank-deficient (smallest singular value {result.smallest_singular_value:.1e}), "
-            "so a direction of the basis is undetermined there.",
+            "so directions of the basis are undetermined there and averaged over.",
         ]
     for spin in range(len(result.charge_spilling)):
         if len(result.charge_spilling) == 2:

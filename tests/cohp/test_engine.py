@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from aiida_getl.cohp.engine import bond_blocks, compute_cohp, polar_factor, restrict_basis
+from aiida_getl.cohp.engine import bond_blocks, compute_cohp, polar_frame, restrict_basis
 from aiida_getl.structures.bonds import BondList
 
 ATOM = np.array([0, 0, 1, 2, 2, 2])
@@ -157,13 +157,44 @@ def test_curves_end_at_the_icohp_of_all_bands_and_agree_at_a_sharp_step():
 
 def test_polar_factor_is_unitary_and_nearest():
     rng = np.random.default_rng(2)
-    for smallest in (0.5, 1e-2, 1e-5):
+    for smallest in (0.5, 1e-2, 2e-3):
         u, v = (np.linalg.qr(rng.normal(size=(8, 8)) + 1j * rng.normal(size=(8, 8)))[0] for _ in range(2))
         singular = np.append(rng.uniform(0.6, 1, 7), smallest)
-        c, found = polar_factor((u * singular) @ v)
-        np.testing.assert_allclose(c.conj().T @ c, np.eye(8), atol=1e-13)
-        np.testing.assert_allclose(c, u @ v, atol=1e-9)
-        assert found == pytest.approx(smallest, rel=1e-6)
+        frame = polar_frame((u * singular) @ v)
+        np.testing.assert_allclose(frame.c.conj().T @ frame.c, np.eye(8), atol=1e-13)
+        np.testing.assert_allclose(frame.c, u @ v, atol=1e-9)
+        assert frame.smallest == pytest.approx(smallest, rel=1e-6)
+        assert len(frame.bands) == 0
+
+
+def test_undetermined_directions_are_averaged_over():
+    """The mean over random completions of the missing part, which is what no choice among them would change."""
+    rng = np.random.default_rng(4)
+    u, v = (np.linalg.qr(rng.normal(size=(6, 6)) + 1j * rng.normal(size=(6, 6)))[0] for _ in range(2))
+    frame = polar_frame((u * np.array([0.9, 0.8, 0.7, 0.6, 1e-9, 0])) @ v)
+    energies = rng.normal(size=6)
+    found = frame.operator(energies)
+    np.testing.assert_allclose(frame.operator(np.ones(6)), np.eye(6), atol=1e-12)
+    total, n = np.zeros((6, 6), dtype=complex), 20_000
+    for _ in range(n):
+        w = np.linalg.qr(rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))[0]
+        w = w * np.exp(2j * np.pi * rng.uniform(size=2))  # uniformly distributed unitary matrices
+        c = frame.c + frame.directions @ w @ frame.bands
+        total += (c * energies) @ c.conj().T
+    np.testing.assert_allclose(found, total / n, atol=0.02)
+
+
+def test_noise_does_not_choose_for_rank_deficient_points():
+    bands, bonds = make_bands(), all_pairs()
+    broken = bands.x.copy()
+    broken[..., -1], broken[..., -2] = broken[..., 0], broken[..., 1]
+    energies = np.linspace(-10, 10, 9)
+    results = []
+    for seed in (1, 2):
+        noise = np.random.default_rng(seed).normal(size=broken.shape) * 1e-10
+        results.append(compute_cohp(replace(bands, x=broken + noise), bonds, energies=energies))
+    np.testing.assert_allclose(results[0].icohp, results[1].icohp, atol=1e-7)
+    np.testing.assert_allclose(results[0].curves.integrated, results[1].curves.integrated, atol=1e-7)
 
 
 def test_subset_of_the_basis_is_what_projecting_on_it_alone_gives():
