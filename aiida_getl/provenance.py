@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiida import orm
+from aiida_pseudo.data.pseudo import UpfData
 
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
@@ -174,7 +175,7 @@ def _origins(pks: list[int]) -> dict[str, list[Item]]:
 
 def describe(node: orm.Node) -> Item:
     """Return a node with the few words that tell it from others of its kind."""
-    if isinstance(node, orm.UpfData):
+    if isinstance(node, (UpfData, orm.UpfData)):
         what = f"UPF {node.filename} md5 {node.md5}"
     elif isinstance(node, orm.SinglefileData):
         what = f"file {node.filename}"

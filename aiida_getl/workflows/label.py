@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ToContext, WorkChain, while_
 from aiida.plugins import CalculationFactory, WorkflowFactory
+from aiida_pseudo.data.pseudo import UpfData
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
@@ -51,7 +52,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
     def define(cls, spec):
         super().define(spec)
         spec.input("structure", valid_type=orm.StructureData)
-        spec.input_namespace("pseudos", valid_type=orm.UpfData, dynamic=True, help="By kind name.")
+        spec.input_namespace("pseudos", valid_type=(UpfData, orm.UpfData), dynamic=True, help="By kind name.")
         spec.input("settings", valid_type=orm.Dict, validator=validate_settings, help="Settings of the label protocol.")
         spec.input("clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(True), serializer=orm.to_aiida_type)
         spec.expose_inputs(
@@ -69,6 +70,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
                 "pw.parent_folder",
             ),
         )
+        # It looks at parameters that are not given here, but derived; pw.x itself is validated when it is submitted.
+        spec.inputs["scf"]["pw"].validator = None
         spec.expose_inputs(
             ProjwfcCalculation,
             namespace="projwfc",
@@ -127,11 +130,12 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
         options = {**inputs["options"], **(options or {})}
-        builder.scf.pw.code = orm.load_code(pw_code) if isinstance(pw_code, str) else pw_code
-        builder.scf.pw.metadata.options = cls.set_default_resources(
-            options, builder.scf.pw.code.computer.scheduler_type
+        pw_code, lobster_code, projwfc_code = (
+            orm.load_code(code) if isinstance(code, str) else code for code in (pw_code, lobster_code, projwfc_code)
         )
-        builder.lobster.code = orm.load_code(lobster_code) if isinstance(lobster_code, str) else lobster_code
+        builder.scf.pw.code = pw_code
+        builder.scf.pw.metadata.options = cls.set_default_resources(options, pw_code.computer.scheduler_type)
+        builder.lobster.code = lobster_code
         builder.lobster.metadata.options.max_wallclock_seconds = options["max_wallclock_seconds"]
         if projwfc_code is not None:
             builder.projwfc.code = projwfc_code
@@ -260,7 +264,7 @@ def load_family(label: str) -> PseudoPotentialFamily:
     return query.first(flat=True)
 
 
-def get_pseudos(family: PseudoPotentialFamily, structure: orm.StructureData) -> dict[str, orm.UpfData]:
+def get_pseudos(family: PseudoPotentialFamily, structure: orm.StructureData) -> dict[str, UpfData]:
     """Return the pseudopotential of every kind of a structure."""
     missing = sorted({kind.symbol for kind in structure.kinds} - set(family.elements))
     if missing:
