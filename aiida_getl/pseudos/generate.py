@@ -49,6 +49,10 @@ ELEMENTS = tuple(DATASETS)
 #: Per element ``cutoff_wfc`` and ``cutoff_rho`` in Ry; docs/pseudopotentials.md has the convergence they rest on.
 RECOMMENDED_CUTOFFS: dict[str, dict[str, float]] = json.loads((Path(__file__).parent / "cutoffs.json").read_text())
 
+# pw.x 6.7 cannot read lines of more than 1024 characters, but ld1.x 6.7 writes the 208 multipoles of a PAW dataset with
+# six projectors in one line. This many numbers per line are what it writes elsewhere.
+NUMBERS_PER_LINE = 4
+
 # ld1.x needs about a second; a wrong executable may wait for ever.
 TIMEOUT_S = 120
 
@@ -128,7 +132,7 @@ def _generate(ld1: str, element: str) -> str:
                 f"{ld1} made no PAW dataset of {element} from {source} (exit status {run.returncode}): "
                 f"{_error_lines(run.stdout, run.stderr)}; try another ld1.x, 6.7 is known to work"
             )
-        text = _without_date(upf.read_text())
+        text = _without_long_lines(_without_date(upf.read_text()))
     _check(text, element)
     return text
 
@@ -144,6 +148,18 @@ def _error_lines(stdout: str, stderr: str) -> str:
 def _without_date(text: str) -> str:
     text = re.sub(r"(Generation date:).*", r"\1 not recorded", text, count=1)
     return re.sub(r'(<PP_HEADER[^>]*\bdate=")[^"]*"', r'\1not recorded"', text, count=1)
+
+
+def _without_long_lines(text: str) -> str:
+    """Fold lines of bare numbers; values and order stay the same, and readers do not mind where the lines end."""
+    return re.sub(r"^[-+.\dEe ]{101,}$", _fold, text, flags=re.MULTILINE)
+
+
+def _fold(line: re.Match[str]) -> str:
+    numbers = line.group().split()
+    return "\n".join(
+        " ".join(numbers[start : start + NUMBERS_PER_LINE]) for start in range(0, len(numbers), NUMBERS_PER_LINE)
+    )
 
 
 def _check(text: str, element: str) -> None:
