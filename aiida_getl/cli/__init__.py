@@ -12,6 +12,10 @@ from aiida_getl import __version__
 #: Command by name, as module:attribute. A new task is a module with a click command, and a line here.
 COMMANDS = {
     "setup": "aiida_getl.cli.setup:setup",
+    "run": "aiida_getl.cli.run:run",
+    "watch": "aiida_getl.cli.run:watch_command",
+    "summary": "aiida_getl.cli.run:summary",
+    "trace": "aiida_getl.cli.trace:trace",
 }
 
 

@@ -33,6 +33,7 @@ def setup(ctx: click.Context, check: bool) -> None:
 
 def _setup(profile_name: str) -> None:
     from aiida.common.exceptions import ConfigurationError
+    from aiida.engine.daemon.client import DaemonException
 
     from aiida_getl.pseudos.generate import GenerationError
     from aiida_getl.setup.engines import EngineError
@@ -41,7 +42,7 @@ def _setup(profile_name: str) -> None:
     try:
         for step in set_up_everything(profile_name):
             click.echo(f"  {step.name:<17} {step.result}")
-    except (EngineError, GenerationError, ConfigurationError) as error:
+    except (EngineError, GenerationError, ConfigurationError, DaemonException) as error:
         raise click.ClickException(str(error)) from error
     click.echo("Ready. `aiida-getl setup --check` examines all this again.")
 
@@ -49,14 +50,14 @@ def _setup(profile_name: str) -> None:
 def _check(ctx: click.Context, profile_name: str) -> None:
     from aiida_getl.setup.doctor import examine
 
-    checks = list(examine(profile_name))
-    for check in checks:
+    number = broken = 0
+    for number, check in enumerate(examine(profile_name), start=1):
         mark, colour = ("ok", "green") if check.ok else ("BROKEN", "red") if check.required else ("absent", "yellow")
         click.echo(f"{click.style(f'{mark:<6}', fg=colour)}  {check.name:<17} {check.detail}")
         if not check.ok:
             click.echo(f"{'':<8}{'':<17} -> {check.remedy}")
-    broken = sum(not check.ok and check.required for check in checks)
+        broken += check.required and not check.ok
     if broken:
-        click.echo(f"{broken} of {len(checks)} checks failed; the arrows say how to mend it.")
+        click.echo(f"{broken} of {number} checks failed; the arrows say how to mend it.")
         ctx.exit(1)
     click.echo("Everything needed works.")

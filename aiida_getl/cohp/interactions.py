@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from aiida_getl.cohp.save import QeSave
 from aiida_getl.lobster.lobsterin import Generator, Lobsterin
+from aiida_getl.quantumespresso.kpoints import KPoints, lumped_pairs
 from aiida_getl.structures.bonds import BondList, bond_vectors, canonical_direction, find_bonds
 
 
@@ -62,21 +63,15 @@ def _generated(generator: Generator, save: QeSave) -> list[tuple[int, ...]]:
     return [key for i, j, *t in once for key in ([(i, j, *t), (i, j, *(-x for x in t))] if i == j else [(i, j, *t)])]
 
 
-def aliased_bonds(bonds: BondList, kpoints: NDArray[np.float64]) -> NDArray[np.bool_]:
+def aliased_bonds(bonds: BondList, kpoints: KPoints) -> NDArray[np.bool_]:
     """Return which bonds the k-points cannot tell from another bond of the same atoms, shape (n,).
 
-    A finite set of k-points stands for a crystal of a finite period: with Gamma alone the images of an atom are one,
-    so that a bond to each of them gets the strength of all, and a bond of an atom to its own image even the on-site
-    energy. Such values are no bond strengths; more k-points or a larger cell mend it.
+    Such values are no bond strengths, see :mod:`aiida_getl.quantumespresso.kpoints`; more k-points or a larger cell
+    mend it.
     """
     i, j, t, _ = canonical_direction(bonds)
-    itself = np.unique(i[i == j])
-    on_site = np.column_stack([itself, itself, np.zeros((len(itself), 3), dtype=np.int64)])
-    listed, inverse = np.unique(np.vstack([np.column_stack([i, j, t]), on_site]), axis=0, return_inverse=True)
-    phases = np.exp(2j * np.pi * (listed[:, 2:] @ kpoints.T))
-    # Phases that differ by a common sign give the same products D H.
-    leading = np.where(np.abs(phases[:, 0].real) > 1e-6, phases[:, 0].real, phases[:, 0].imag)
-    table = np.round(phases * np.sign(leading)[:, None], 4) + 0.0
-    keys = np.column_stack([listed[:, :2], table.real, table.imag])
-    _, group, count = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    return (count[group.ravel()] > 1)[inverse.ravel()[: len(bonds)]]
+    _, first, inverse = np.unique(np.column_stack([i, j, t]), axis=0, return_index=True, return_inverse=True)
+    once = BondList(i[first], j[first], t[first], bonds.distance[first])
+    lumped = np.zeros(len(once), dtype=bool)
+    lumped[lumped_pairs(once, kpoints)] = True
+    return lumped[inverse.ravel()]

@@ -31,6 +31,7 @@ from aiida_getl.lobster.cohpcar import format_cohpcar
 from aiida_getl.lobster.icohplist import Layout, format_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import OWN_ENGINE, Timing
+from aiida_getl.quantumespresso.kpoints import KPoints
 
 #: eV between two points of a curve, unless COHPSteps says otherwise
 CURVE_STEP = 0.05
@@ -154,7 +155,7 @@ def run(
     )
     if not bands.file.has_overlaps:
         notes.append(f"{bands.file.path} has no overlaps (lwrite_overlaps): no Mulliken charges, no COOPs.")
-    aliased = aliased_bonds(bonds, bands.kpoints)
+    aliased = aliased_bonds(bonds, KPoints(bands.kpoints, bands.weights))
     text += lobsterout_results(result, bands, notes, int(aliased.sum()))
 
     files = []

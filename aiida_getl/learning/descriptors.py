@@ -158,7 +158,7 @@ class BondCentreSoap(_Soap):
     kind = "bond_centre_soap"
 
     def __init__(
-        self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 6, l_max: int = 4, sigma: float = 1.0
+        self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 6, l_max: int = 4, sigma: float = 0.5
     ) -> None:
         super().__init__(species, r_cut, n_max, l_max, sigma)
 

@@ -165,7 +165,7 @@ class BondSoapKernel(BondKernel):
         distance_length: float = 1.0,
         variance_bounds: Bounds | str = (1e-4, 1e2),
         length_bounds: Bounds | str = (0.2, 5.0),
-        zeta_bounds: Bounds | str = (0.1, 300.0),
+        zeta_bounds: Bounds | str = (1.0, 300.0),
         distance_variance_bounds: Bounds | str = (1e-6, 1e1),
         distance_length_bounds: Bounds | str = (0.2, 5.0),
     ) -> None:

@@ -59,3 +59,23 @@ def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(result["learning_curve"], bool):
         raise ValueError(f"training setting learning_curve is {result['learning_curve']!r}: it must be true or false")
     return result
+
+
+def complete_settings(settings: dict[str, Any], descriptors: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return training settings with the bond-centred descriptor of a data set, as it was made there.
+
+    Parameters
+    ----------
+    settings : training settings without ``descriptor``
+    descriptors : settings of the descriptors of the data set, by kind
+
+    Raises
+    ------
+    ValueError
+        If the data set has no bond-centred descriptor, or as :func:`validate_settings`.
+    """
+    if BondCentreSoap.kind not in descriptors:
+        raise ValueError(
+            f"the data set holds {sorted(descriptors)}, not the {BondCentreSoap.kind!r} that is learnt from"
+        )
+    return validate_settings({**settings, "descriptor": descriptors[BondCentreSoap.kind]})

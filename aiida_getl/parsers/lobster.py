@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from aiida import orm
 from aiida.parsers import Parser
+from numpy.typing import NDArray
 
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.lobster.icohplist import read_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import Lobsterout, read_lobsterout
+from aiida_getl.quantumespresso.kpoints import KPoints, lumped_pairs, regular_grid
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
 #: LOBSTER prints distances with five decimals, from positions that QE prints with about ten.
@@ -50,6 +52,8 @@ class LobsterParser(Parser):
         mismatch = find_mismatch(structure, bonds)
         if mismatch:
             return self.exit_codes.ERROR_STRUCTURE_MISMATCH.format(reason=mismatch)
+        lumped = find_lumped(bonds, self.node.inputs.parent_folder.creator)
+        bonds, values = bonds.select(~lumped), values[~lumped]
         self.out(
             "bonds",
             BondStrengthsData.from_bonds(
@@ -64,14 +68,16 @@ class LobsterParser(Parser):
         complete = icohps.complete and log.n_interactions in (None, len(icohps))
         if not complete:
             return self.exit_codes.ERROR_UNFINISHED
+        if lumped.any():
+            return self.exit_codes.ERROR_IMAGES_LUMPED.format(n_bonds=lumped.sum())
         return None if log.finished else self.exit_codes.ERROR_UNFINISHED_ICOHPS_COMPLETE
 
     def _no_icohps(self, log: Lobsterout):
         """Return the exit code of a run that wrote no list of ICOHPs."""
         said = (self._read(self.node.get_option("output_filename")) or "").strip().splitlines()
-        refused = [line for line in said if line.startswith("getl-cohp: error:")]
+        refused = [line for line in said if line.startswith("getl-cohp: ") and "k-point" not in line]
         if refused:
-            reason = refused[-1].removeprefix("getl-cohp: error:").strip()
+            reason = refused[-1].removeprefix("getl-cohp:").strip()
             if "nbnd" in reason:
                 return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=reason)
             return self.exit_codes.ERROR_BAD_INPUT.format(reason=reason)
@@ -117,7 +123,7 @@ def symbols(structure: orm.StructureData) -> list[str]:
     return [element[site.kind_name] for site in structure.sites]
 
 
-def lengths(structure: orm.StructureData, bonds: BondList) -> np.ndarray:
+def lengths(structure: orm.StructureData, bonds: BondList) -> NDArray[np.float64]:
     """Return the lengths (n,), Å, that the structure gives the bonds."""
     positions = np.array([site.position for site in structure.sites])
     return np.linalg.norm(bond_vectors(positions, np.array(structure.cell), bonds), axis=1)
@@ -137,3 +143,17 @@ def find_mismatch(structure: orm.StructureData, bonds: BondList) -> str | None:
             f"{bonds.distance[worst]:.4f} Å long by the analysis and {deviation[worst]:.4f} Å off in the structure"
         )
     return None
+
+
+def find_lumped(bonds: BondList, scf: orm.CalcJobNode | None) -> NDArray[np.bool_]:
+    """Return which bonds, (n,), the k-points of a pw.x calculation cannot tell from their images."""
+    lumped = np.zeros(len(bonds), dtype=bool)
+    if scf is not None and "kpoints" in scf.inputs:
+        node = scf.inputs.kpoints
+        if "mesh" in node.base.attributes.all:
+            kpoints = regular_grid(*node.get_kpoints_mesh())
+        else:
+            points, weights = node.get_kpoints(also_weights=True)
+            kpoints = KPoints(points, weights / weights.sum())
+        lumped[lumped_pairs(bonds, kpoints)] = True
+    return lumped

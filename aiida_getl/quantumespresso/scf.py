@@ -91,6 +91,8 @@ def lobsterin_parameters(basis: Mapping[str, Sequence[Shell]], settings: Mapping
     """Return the contents of lobsterin: the basis of every element and one generator over all pairs in range."""
     return {
         "basisSet": "Bunge",
+        "skipDOS": True,
+        "skipCOOP": True,
         "basisFunctions": {name: [shell.label for shell in shells] for name, shells in basis.items()},
         "cohpGenerator": [f"from {settings['r_min']} to {settings['r_max']}"],
     }

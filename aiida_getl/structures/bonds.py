@@ -47,7 +47,8 @@ class BondList:
 
     def keys(self) -> list[tuple[int, int, int, int, int]]:
         """Return each bond as (A, B, T1, T2, T3) in the canonical direction, to match bonds of different origin."""
-        return [(int(i), int(j), *map(int, t)) for i, j, t in zip(*canonical_direction(self)[:3], strict=True)]
+        i, j, t, _ = canonical_direction(self)
+        return list(zip(i.tolist(), j.tolist(), *t.T.tolist(), strict=True))
 
 
 def canonical_direction(bonds: BondList) -> tuple[NDArray, NDArray, NDArray, NDArray]:

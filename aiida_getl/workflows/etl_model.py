@@ -8,14 +8,16 @@ from aiida.engine import WorkChain
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.train import train
 from aiida_getl.calculations.functions.validate import validate
-from aiida_getl.learning.settings import check_settings
+from aiida_getl.learning.descriptors import BondCentreSoap
+from aiida_getl.learning.settings import complete_settings
 from aiida_getl.workflows.label import describe
 
 
 def validate_settings(node, _) -> str | None:
     """Refuse unknown or impossible settings."""
     try:
-        check_settings(node.get_dict())
+        any_species = BondCentreSoap(["Cu"]).settings()
+        complete_settings(node.get_dict(), {BondCentreSoap.kind: any_species})
     except ValueError as exception:
         return str(exception)
     return None

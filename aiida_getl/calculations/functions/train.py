@@ -1,0 +1,25 @@
+"""Train a model on a database of interactions."""
+
+from aiida.engine import ExitCode, calcfunction
+
+from aiida_getl.data.model import BondModelData
+from aiida_getl.learning.settings import complete_settings
+from aiida_getl.learning.training import train as train_table
+
+
+@calcfunction
+def train(dbi, settings, seed, validation):
+    """Return a ``getl.model`` that carries its validation.
+
+    :param dbi: ``getl.dbi``.
+    :param settings: ``Dict``, settings of the learning.
+    :param seed: ``Int``, of the choice of training bonds.
+    :param validation: ``Dict``, the metrics on groups left out.
+    """
+    try:
+        model = train_table(dbi.get_table(), complete_settings(settings.get_dict(), dbi.descriptors), seed.value)
+    except ValueError as exception:
+        return ExitCode(401, str(exception))
+    if not model.regressors:
+        return ExitCode(402, f"no bond type has enough bonds: {model.untrained}; label more structures")
+    return BondModelData.from_model(model, validation.get_dict(), dbi.uuid, dbi.base.attributes.get("method"))
