@@ -120,6 +120,11 @@ class LobsterCalculation(CalcJob):
             message="The bonds do not fit the structure: {reason}. Is the parent folder that of another structure?",
         )
         spec.exit_code(
+            430,
+            "ERROR_IMAGES_LUMPED",
+            message="The k-points cannot tell {n_bonds} bonds from their periodic images; the other bonds are kept.",
+        )
+        spec.exit_code(
             500,
             "ERROR_UNFINISHED_ICOHPS_COMPLETE",
             message="The analysis was interrupted after all ICOHPs were written; they are usable.",
