@@ -50,14 +50,15 @@ def _setup(profile_name: str) -> None:
 def _check(ctx: click.Context, profile_name: str) -> None:
     from aiida_getl.setup.doctor import examine
 
-    number = broken = 0
-    for number, check in enumerate(examine(profile_name), start=1):
+    examined = broken = 0
+    for check in examine(profile_name):
         mark, colour = ("ok", "green") if check.ok else ("BROKEN", "red") if check.required else ("absent", "yellow")
         click.echo(f"{click.style(f'{mark:<6}', fg=colour)}  {check.name:<17} {check.detail}")
         if not check.ok:
             click.echo(f"{'':<8}{'':<17} -> {check.remedy}")
+        examined += 1
         broken += check.required and not check.ok
     if broken:
-        click.echo(f"{broken} of {number} checks failed; the arrows say how to mend it.")
+        click.echo(f"{broken} of {examined} checks failed; the arrows say how to mend it.")
         ctx.exit(1)
     click.echo("Everything needed works.")

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiida_getl
+
+if TYPE_CHECKING:
+    from aiida.engine.daemon.client import DaemonClient
+
+_SECONDS_TO_ANSWER = 5
 
 
 def ensure_daemon(profile_name: str) -> str:
@@ -12,13 +18,18 @@ def ensure_daemon(profile_name: str) -> str:
 
     Its workers keep the code with which they started, so after an update of this package they are started anew.
     Jobs that run meanwhile go on, and the new workers take them up.
+
+    Raises
+    ------
+    aiida.engine.daemon.client.DaemonException
+        If the daemon runs but does not answer, or cannot be started.
     """
     from aiida.engine.daemon.client import get_daemon_client
     from aiida.manage.configuration import get_config_option
 
     client = get_daemon_client(profile_name)
     workers = get_config_option("daemon.default_workers")
-    if not client.is_daemon_running:
+    if not _is_alive(client):
         client.start_daemon(number_workers=workers)
         return f"started, {workers} workers"
     pid_file = Path(client.circus_pid_file)
@@ -29,3 +40,16 @@ def ensure_daemon(profile_name: str) -> str:
         pid_file.touch()
         return f"restarted with the package's new code, {workers} workers"
     return f"running, {workers} workers"
+
+
+def _is_alive(client: DaemonClient) -> bool:
+    """Return whether the daemon answers; what AiiDA calls running may have died with the machine."""
+    from aiida.engine.daemon.client import DaemonStalePidException
+
+    if not client.is_daemon_running:
+        return False
+    try:
+        client.get_status(timeout=_SECONDS_TO_ANSWER)
+    except DaemonStalePidException:
+        return False
+    return True

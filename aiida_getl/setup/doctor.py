@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aiida.manage.configuration.profile import Profile
 
 _SETUP = "run `aiida-getl setup`"
+_SECONDS_TO_ANSWER = 5
 
 
 @dataclass(frozen=True)
@@ -179,16 +180,18 @@ def _check_family() -> Check:
 
 
 def _check_daemon(profile: Profile) -> Check:
-    from aiida.engine.daemon.client import DaemonException, get_daemon_client
+    from aiida.engine.daemon.client import DaemonException, DaemonStalePidException, get_daemon_client
 
-    remedy = f"`verdi -p {profile.name} daemon restart`, and `verdi daemon logshow` if that does not help"
+    restart = f"`verdi -p {profile.name} daemon restart`, and `verdi daemon logshow` if that does not help"
     if profile.process_control_backend is None:
-        return Check("daemon", False, "cannot run without a broker", remedy)
+        return Check("daemon", False, "cannot run without a broker", "give the profile a broker first")
     client = get_daemon_client(profile.name)
     if not client.is_daemon_running:
         return Check("daemon", False, "does not run", f"{_SETUP} or `verdi -p {profile.name} daemon start`")
     try:
-        workers = client.get_number_of_workers()
+        workers = client.get_number_of_workers(timeout=_SECONDS_TO_ANSWER)
+    except DaemonStalePidException:
+        return Check("daemon", False, "died without taking leave, as when the machine goes down", _SETUP)
     except DaemonException as error:
-        return Check("daemon", False, f"does not answer: {error}", remedy)
-    return Check("daemon", workers > 0, f"runs with {workers} workers", remedy)
+        return Check("daemon", False, f"does not answer: {error}", restart)
+    return Check("daemon", workers > 0, f"runs with {workers} workers", restart)

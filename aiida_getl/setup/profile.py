@@ -59,12 +59,15 @@ def ensure_profile(name: str = PROFILE_NAME) -> tuple[Profile, bool]:
 
 
 def _follow_moved_storage(profile: Profile, config_directory: Path) -> bool:
-    """Correct the path of a storage that was moved or renamed together with the folder around it."""
+    """Correct the path of a storage that was moved or copied together with the folder around it.
+
+    A copy must not go on writing to the storage of its original, so what lies here goes before what is recorded.
+    """
     recorded = Path(profile.storage_config.get("filepath", ""))
-    moved = config_directory / "repository" / recorded.name
-    if profile.storage_backend != "core.sqlite_dos" or recorded.is_dir() or not moved.is_dir():
+    here = config_directory / "repository" / recorded.name
+    if profile.storage_backend != "core.sqlite_dos" or recorded == here or not here.is_dir():
         return False
-    profile.set_storage(profile.storage_backend, {**profile.storage_config, "filepath": str(moved)})
+    profile.set_storage(profile.storage_backend, {**profile.storage_config, "filepath": str(here)})
     return True
 
 

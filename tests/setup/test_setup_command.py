@@ -76,8 +76,13 @@ def test_setup_again_is_quick_and_changes_nothing(shell, first_setup):
 
 
 @pytest.mark.engines
-def test_setup_mends_a_stopped_daemon_and_a_moved_clone(shell, first_setup, tmp_path):
+@pytest.mark.slow
+def test_setup_mends_a_dead_daemon_and_a_moved_clone(shell, first_setup, tmp_path):
+    # As after the machine went down: the process is gone, its file is left.
     shell("verdi", "-p", "getl", "daemon", "stop")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (shell.home / ".aiida/daemon/circus-getl.pid").write_text(str(dead.pid))
     done = shell("aiida-getl", "setup", "--check")
     assert done.returncode == 1
     assert "BROKEN  daemon" in done.stdout
