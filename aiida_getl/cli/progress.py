@@ -31,6 +31,8 @@ def called(root: orm.ProcessNode, depth: int = 2) -> Iterator[Process]:
     """Yield the processes that ``root`` called, level by level, oldest first."""
     paths: dict[int, tuple[str, ...]] = {root.pk: ()}
     for _ in range(depth):
+        if not paths:
+            return
         query = orm.QueryBuilder()
         query.append(orm.WorkflowNode, filters={"id": {"in": list(paths)}}, tag="caller", project="id")
         query.append(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
-from aiida import orm
-from aiida.engine import submit
 
-from aiida_getl.cli.nodes import find_node
 from aiida_getl.cli.profile import with_profile
-from aiida_getl.cli.progress import clock, watch
-from aiida_getl.setup.potentials import find_potential
+
+if TYPE_CHECKING:
+    from aiida import orm
 
 DEFAULT_CODES = {
     "lammps": "lammps@localhost",
@@ -54,6 +52,10 @@ def run(config: Path, wait: bool, results: Path) -> None:
     Example:
         aiida-getl run examples/quickstart.yaml
     """
+    from aiida.engine import submit
+    from aiida.manage import get_manager
+
+    from aiida_getl.setup.daemon import ensure_daemon
     from aiida_getl.workflows.getl import GetlWorkChain
 
     settings = read_config(config)
@@ -68,6 +70,7 @@ def run(config: Path, wait: bool, results: Path) -> None:
             options=settings.get("options"),
         )
         builder.metadata.label = settings.get("label", str(settings["composition"]))
+        click.echo(f"The daemon is {ensure_daemon(get_manager().get_profile().name)}.")
         node = submit(builder)
     except (ValueError, FileNotFoundError) as exception:
         raise click.ClickException(f"{config}: {exception}") from exception
@@ -88,7 +91,7 @@ def watch_command(process: str, results: Path) -> None:
     Example:
         aiida-getl watch 123
     """
-    watch_and_sum_up(find_node(process, orm.WorkChainNode), results)
+    watch_and_sum_up(find_campaign(process), results)
 
 
 @click.command()
@@ -102,14 +105,27 @@ def summary(process: str, results: Path) -> None:
     Example:
         aiida-getl summary 123 --results results
     """
-    sum_up(find_node(process, orm.WorkChainNode), results)
+    sum_up(find_campaign(process), results)
+
+
+def find_campaign(identifier: str) -> orm.WorkChainNode:
+    """Return the work chain that a person means."""
+    from aiida.orm import WorkChainNode
+
+    from aiida_getl.cli.nodes import find_node
+
+    return find_node(identifier, WorkChainNode)
 
 
 def watch_and_sum_up(node: orm.WorkChainNode, results: Path) -> None:
     """Report progress until the end, then sum up; exits with status 1 if the campaign failed."""
+    from aiida.orm import load_node
+
+    from aiida_getl.cli.progress import clock, watch
+
     start = node.ctime.timestamp()
     watch(node, lambda line: click.echo(f"[{clock(time.time() - start):>6}] {line}"))
-    sum_up(orm.load_node(node.pk), results)
+    sum_up(load_node(node.pk), results)
 
 
 def sum_up(node: orm.WorkChainNode, results: Path) -> None:
@@ -147,6 +163,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def load_potential(name: str, folder: Path) -> orm.SinglefileData:
     """Return the node of a potential file: a path (relative to ``folder``), or the name of one of LAMMPS' own."""
+    from aiida import orm
+
+    from aiida_getl.setup.potentials import find_potential
+
     path = folder / name
     if not path.is_file():
         path = find_potential(name)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 
 import click
-from aiida import orm
 
-from aiida_getl.cli.nodes import find_node
 from aiida_getl.cli.profile import with_profile
 
 
@@ -24,7 +22,10 @@ def trace(node: str, bond: int | None, as_json: bool) -> None:
         aiida-getl trace 345
         aiida-getl trace 345 --bond 17
     """
+    from aiida import orm
+
     from aiida_getl import provenance
+    from aiida_getl.cli.nodes import find_node
 
     try:
         found = provenance.trace(find_node(node, orm.Data), bond)

@@ -154,16 +154,20 @@ class BondSoapKernel(BondKernel):
     variance, length, zeta : v, s in Å, ζ of the first term
     distance_variance, distance_length : v₂, s₂ in Å of the second
     *_bounds : bounds of each, or "fixed"
+
+    The bounds are for residuals divided by their scale, see :mod:`aiida_getl.learning.regression`: v up to 0.3 eV is an
+    environment that moves a bond of 2 eV by 0.8 eV. More only makes large terms that cancel: it fits the training bonds
+    better and others worse.
     """
 
     def __init__(
         self,
-        variance: float = 0.1,
+        variance: float = 0.05,
         length: float = 1.0,
-        zeta: float = 2.0,
+        zeta: float = 3.0,
         distance_variance: float = 0.01,
         distance_length: float = 1.0,
-        variance_bounds: Bounds | str = (1e-4, 1e2),
+        variance_bounds: Bounds | str = (1e-4, 0.3),
         length_bounds: Bounds | str = (0.2, 5.0),
         zeta_bounds: Bounds | str = (1.0, 300.0),
         distance_variance_bounds: Bounds | str = (1e-6, 1e1),

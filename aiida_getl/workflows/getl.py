@@ -13,11 +13,18 @@ from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 from aiida_getl.calculations.functions.augment import augment
 from aiida_getl.calculations.functions.derive_seeds import derive_seeds
 from aiida_getl.calculations.functions.record_failure import record_failure
+from aiida_getl.structures.composition import parse_composition
 from aiida_getl.structures.deformation import PUBLISHED_SUBRUNS
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
 from aiida_getl.workflows.infer import InferWorkChain
 from aiida_getl.workflows.label import LabelWorkChain, describe
-from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
+from aiida_getl.workflows.melt_quench import (
+    MeltQuenchWorkChain,
+    validate_composition,
+    validate_potential,
+    validate_seed,
+)
+from aiida_getl.workflows.melt_quench import validate_inputs as validate_cell
 
 AS_QUENCHED = "as_quenched"
 SUB_RUNS = (AS_QUENCHED, *PUBLISHED_SUBRUNS)
@@ -46,9 +53,26 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
     def define(cls, spec):
         super().define(spec)
         to_node = {"serializer": orm.to_aiida_type}
-        spec.input("composition", valid_type=(orm.Str, orm.Dict), help="E.g. `Zr49Cu49Al2`.", **to_node)
-        spec.input("potential", valid_type=orm.SinglefileData, help="EAM potential of all elements.")
-        spec.input("seed", valid_type=orm.Int, help="Every random choice of the campaign follows from it.", **to_node)
+        spec.input(
+            "composition",
+            valid_type=(orm.Str, orm.Dict),
+            validator=validate_composition,
+            help="A formula, e.g. `Zr49Cu49Al2`, or amounts by element.",
+            **to_node,
+        )
+        spec.input(
+            "potential",
+            valid_type=orm.SinglefileData,
+            validator=validate_potential,
+            help="EAM potential of all elements.",
+        )
+        spec.input(
+            "seed",
+            valid_type=orm.Int,
+            validator=validate_seed,
+            help="Every random choice of the campaign follows from it.",
+            **to_node,
+        )
         spec.input("n_runs", valid_type=orm.Int, help="Melt-quench runs to label.", validator=at_least(1), **to_node)
         spec.input("n_atoms", valid_type=orm.Int, help="Atoms of a cell to label.", validator=at_least(1), **to_node)
         spec.input(
@@ -70,6 +94,7 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         spec.expose_inputs(MeltQuenchWorkChain, namespace="melt_quench", exclude=FROM_PARENT)
         spec.expose_inputs(MeltQuenchWorkChain, namespace="large", exclude=FROM_PARENT)
         spec.expose_inputs(LabelWorkChain, namespace="label", exclude=("structure",))
+        spec.inputs.validator = validate_inputs
 
         spec.outline(
             cls.generate,
@@ -135,6 +160,7 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         builder.label = LabelWorkChain.get_builder_from_protocol(
             codes["pw"],
             codes["lobster"],
+            elements=list(parse_composition(composition)),
             projwfc_code=codes.get("projwfc"),
             protocol=inputs["protocols"]["label"],
             overrides=inputs.get("label"),
@@ -278,6 +304,20 @@ def at_least(minimum: int):
         return None if node.value >= minimum else f"{node.value} given, must be at least {minimum}"
 
     return validate
+
+
+def validate_inputs(inputs, _) -> str | None:
+    """Refuse cells that cannot be made, and elements without a pseudopotential, before anything is computed."""
+    if not all(name in inputs for name in ("composition", "n_atoms", "large_n_atoms", "potential", "label")):
+        return None
+    for n_atoms in (inputs["n_atoms"], inputs["large_n_atoms"]):
+        message = validate_cell({**inputs, "n_atoms": n_atoms}, None)
+        if message:
+            return message
+    composition = inputs["composition"]
+    amounts = composition.get_dict() if isinstance(composition, orm.Dict) else composition.value
+    missing = sorted(set(parse_composition(amounts)) - set(inputs["label"].get("pseudos", {})))
+    return f"no pseudopotential for {', '.join(missing)} in `label.pseudos`" if missing else None
 
 
 def validate_sub_runs(node, _) -> str | None:

@@ -114,13 +114,21 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
 
     @classmethod
     def get_builder_from_protocol(
-        cls, pw_code, lobster_code, structure=None, projwfc_code=None, protocol=None, overrides=None, options=None
+        cls,
+        pw_code,
+        lobster_code,
+        structure=None,
+        projwfc_code=None,
+        protocol=None,
+        overrides=None,
+        options=None,
+        elements=None,
     ):
         """Return a builder with the inputs of a protocol.
 
         :param pw_code: code or label of pw.x.
         :param lobster_code: code or label of `getl-cohp` or of LOBSTER.
-        :param structure: ``StructureData``; may be left out where a parent work chain supplies it.
+        :param structure: ``StructureData``; a parent work chain that supplies it later names its ``elements`` instead.
         :param projwfc_code: code or label of projwfc.x; required with `getl-cohp`, left out for LOBSTER.
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's.
@@ -136,16 +144,20 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         builder.scf.pw.code = pw_code
         builder.scf.pw.metadata.options = cls.set_default_resources(options, pw_code.computer.scheduler_type)
         builder.lobster.code = lobster_code
-        builder.lobster.metadata.options.max_wallclock_seconds = options["max_wallclock_seconds"]
+        builder.lobster.metadata.options = {  # threads, not processes
+            "resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1},
+            "max_wallclock_seconds": options["max_wallclock_seconds"],
+            "withmpi": False,
+        }
         if projwfc_code is not None:
             builder.projwfc.code = projwfc_code
             builder.projwfc.metadata.options = builder.scf.pw.metadata.options
         family = load_family(inputs["pseudo_family"])
         if structure is None:
-            builder.pseudos = {pseudo.element: pseudo for pseudo in family.nodes}
+            builder.pseudos = get_pseudos(family, {element: element for element in elements})
         else:
             builder.structure = structure
-            builder.pseudos = get_pseudos(family, structure)
+            builder.pseudos = get_pseudos(family, {kind.name: kind.symbol for kind in structure.kinds})
         # LOBSTER does not read the real wavefunctions of pw.x at Γ.
         builder.settings = orm.Dict({"real_wavefunctions": projwfc_code is not None, **inputs["settings"]})
         builder.clean_workdir = orm.Bool(inputs["clean_workdir"])
@@ -264,12 +276,12 @@ def load_family(label: str) -> PseudoPotentialFamily:
     return query.first(flat=True)
 
 
-def get_pseudos(family: PseudoPotentialFamily, structure: orm.StructureData) -> dict[str, UpfData]:
-    """Return the pseudopotential of every kind of a structure."""
-    missing = sorted({kind.symbol for kind in structure.kinds} - set(family.elements))
+def get_pseudos(family: PseudoPotentialFamily, kinds: dict[str, str]) -> dict[str, UpfData]:
+    """Return the pseudopotential of every kind, given the element of each."""
+    missing = sorted(set(kinds.values()) - set(family.elements))
     if missing:
         raise ValueError(
             f"the pseudopotential family {family.label!r} has no {', '.join(missing)}, only "
             f"{', '.join(family.elements)}: install a family that has them and name it as pseudo_family"
         )
-    return family.get_pseudos(structure=structure)
+    return {name: family.get_pseudo(element) for name, element in kinds.items()}
