@@ -176,17 +176,12 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         return builder
 
     def generate(self):
-        """Melt and quench every run, and the large cell beside them."""
+        """Melt and quench every run, and the large cell, which nothing waits for until it is predicted."""
         self.ctx.seeds = derive_seeds(self.inputs.seed, self.inputs.n_runs)
         self.ctx.runs = [f"run_{i}" for i in range(self.inputs.n_runs.value)]
+        self.ctx.large_pk = self._submit_melt_quench("large", "large", self.inputs.large_n_atoms).pk
         return ToContext(
-            **{
-                name: self._submit_melt_quench(name, namespace, n_atoms)
-                for name, namespace, n_atoms in [
-                    *((run, "melt_quench", self.inputs.n_atoms) for run in self.ctx.runs),
-                    ("large", "large", self.inputs.large_n_atoms),
-                ]
-            }
+            **{run: self._submit_melt_quench(run, "melt_quench", self.inputs.n_atoms) for run in self.ctx.runs}
         )
 
     def _submit_melt_quench(self, name, namespace, n_atoms):
@@ -200,12 +195,10 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
 
     def inspect_generate(self):
         """Deform the quenched cells; stop if one is missing."""
-        for name in (*self.ctx.runs, "large"):
-            if not self.ctx[name].is_finished_ok:
-                return self.exit_codes.ERROR_GENERATE_FAILED.format(reason=describe(self.ctx[name]))
-        self.out("large_structure", self.ctx.large.outputs.structure)
         self.ctx.structures = {}
         for run in self.ctx.runs:
+            if not self.ctx[run].is_finished_ok:
+                return self.exit_codes.ERROR_GENERATE_FAILED.format(reason=describe(self.ctx[run]))
             quenched = self.ctx[run].outputs.structure
             deformed = augment(quenched, self.inputs.amplitudes, metadata={"call_link_label": f"augment_{run}"})
             cells = {AS_QUENCHED: quenched, **deformed}
@@ -272,14 +265,17 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         )
 
     def inspect_etl(self):
-        """Stop without a model."""
+        """Stop without a model; wait for the large cell."""
         if not self.ctx.etl.is_finished_ok:
             return self.exit_codes.ERROR_ETL_FAILED.format(reason=describe(self.ctx.etl))
         self.out_many(self.exposed_outputs(self.ctx.etl, EtlModelWorkChain))
-        return None
+        return ToContext(large=orm.load_node(self.ctx.large_pk))
 
     def run_inference(self):
         """Predict the large cell."""
+        if not self.ctx.large.is_finished_ok:
+            return self.exit_codes.ERROR_GENERATE_FAILED.format(reason=describe(self.ctx.large))
+        self.out("large_structure", self.ctx.large.outputs.structure)
         return ToContext(
             infer=self.submit(
                 InferWorkChain,
