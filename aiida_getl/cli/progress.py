@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiida import orm
 
+ATTRIBUTES = ("process_label", "process_state", "exit_status")
 ENDED = {"finished", "excepted", "killed"}
 
 
@@ -17,6 +18,7 @@ class Process:
 
     pk: int
     path: tuple[str, ...]
+    label: str
     state: str
     exit_status: int | None
     seconds: float
@@ -25,6 +27,11 @@ class Process:
     def ok(self) -> bool:
         """Whether it ended well."""
         return self.state == "finished" and self.exit_status == 0
+
+    @property
+    def is_label(self) -> bool:
+        """Whether it labels a structure, as one of the steps of a campaign."""
+        return self.label == "LabelWorkChain" and len(self.path) == 1
 
 
 def called(root: orm.ProcessNode, depth: int = 2) -> Iterator[Process]:
@@ -40,40 +47,67 @@ def called(root: orm.ProcessNode, depth: int = 2) -> Iterator[Process]:
             with_incoming="caller",
             edge_filters={"type": {"in": ["call_calc", "call_work"]}},
             edge_project="label",
-            project=["id", "attributes.process_state", "attributes.exit_status", "ctime", "mtime"],
+            project=[
+                "id",
+                "attributes.process_label",
+                "attributes.process_state",
+                "attributes.exit_status",
+                "ctime",
+                "mtime",
+            ],
         )
         query.order_by({orm.ProcessNode: "id"})
         rows = query.all()
         below = {}
-        for caller, pk, state, exit_status, ctime, mtime, label in rows:
+        for caller, pk, process_label, state, exit_status, ctime, mtime, label in rows:
             below[pk] = (*paths[caller], label)
-            yield Process(pk, below[pk], state, exit_status, (mtime - ctime).total_seconds())
+            yield Process(pk, below[pk], process_label, state, exit_status, (mtime - ctime).total_seconds())
         paths = below
 
 
-def watch(root: orm.ProcessNode, say: Callable[[str], None], interval: float = 1.0) -> None:
+def watch(
+    root: orm.ProcessNode,
+    say: Callable[[str], None],
+    working_on: Callable[[list[str]], None] = lambda _: None,
+    interval: float = 1.0,
+) -> None:
     """Report every start and end below ``root`` until it ends.
 
     :param say: called with each line.
+    :param working_on: called after each look with the names of what runs.
     :param interval: seconds between two looks.
     """
+    n_labels = root.inputs.n_runs.value * len(root.inputs.sub_runs) if "sub_runs" in root.inputs else 0
     seen: dict[int, str] = {}
+    labelled: set[int] = set()
     while True:
         # Asked before the look, so that what happened up to the end is still reported after it.
         ended = orm.load_node(root.pk).process_state.value in ENDED
+        running = []
         for process in called(root):
             before, seen[process.pk] = seen.get(process.pk), process.state
-            if before == process.state or process.path[-1].startswith(("CALL", "augment", "iteration")):
+            name = " ".join(process.path)
+            if process.path[-1].startswith(("CALL", "augment", "iteration")):
                 continue
-            if process.state in ENDED:
-                if len(process.path) == 1 or not process.ok:
-                    how = "done" if process.ok else f"{process.state} with exit status {process.exit_status}"
-                    say(f"{' '.join(process.path):32s} {how}, took {clock(process.seconds)}")
-            elif before is None and len(process.path) == 2:
-                say(" ".join(process.path))
+            if process.state not in ENDED:
+                running += [name] if len(process.path) == 2 else []
+                if before is None and len(process.path) == 2:
+                    say(name)
+            elif before != process.state and (len(process.path) == 1 or not process.ok):
+                line = f"{name} {'done' if process.ok else how_it_ended(process)}, took {clock(process.seconds)}"
+                if process.is_label:
+                    labelled.add(process.pk)
+                    line += f"; {len(labelled)} of {n_labels} labels"
+                say(line)
+        working_on(running)
         if ended:
             return
         time.sleep(interval)
+
+
+def how_it_ended(process: Process) -> str:
+    """Return how a process that did not end well ended."""
+    return f"failed with exit status {process.exit_status}" if process.state == "finished" else process.state
 
 
 def clock(seconds: float) -> str:

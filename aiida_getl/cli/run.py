@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,7 +126,17 @@ def watch_and_sum_up(node: orm.WorkChainNode, results: Path) -> None:
     from aiida_getl.cli.progress import clock, watch
 
     start = node.ctime.timestamp()
-    watch(node, lambda line: click.echo(f"[{clock(time.time() - start):>6}] {line}"))
+    width = shutil.get_terminal_size().columns - 1
+
+    def say(line: str) -> None:
+        click.echo(f"[{clock(time.time() - start):>6}] {line}".ljust(width if sys.stdout.isatty() else 0))
+
+    def working_on(names: list[str]) -> None:
+        if sys.stdout.isatty():
+            status = f"[{clock(time.time() - start):>6}] ... {', '.join(names)}"
+            click.echo(status[:width].ljust(width) + "\r", nl=False)
+
+    watch(node, say, working_on)
     sum_up(load_node(node.pk), results)
 
 
