@@ -91,15 +91,15 @@ class _Soap(TransformerMixin, BaseEstimator):
         return np.array(names, dtype=object)
 
     def _power_spectrum_indices(self) -> list[tuple[str, int, str, int, int]]:
-        """Return (Z, n, Z', n', l) of every feature in DScribe's order: elements by atomic number, l fastest."""
+        """Return (Z, n, Z', n', l) of every feature in DScribe's order: elements by atomic number, then l, n, n'."""
         elements = sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
         return [
             (za, n, zb, m, angular)
             for a, za in enumerate(elements)
             for zb in elements[a:]
+            for angular in range(self.l_max + 1)
             for n in range(self.n_max)
             for m in range(n if za == zb else 0, self.n_max)
-            for angular in range(self.l_max + 1)
         ]
 
     def _spectra(self, atoms: Atoms, centres: ArrayLike) -> NDArray[np.float64]:

@@ -136,7 +136,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
     kernel : BondSoapKernel, DistanceKernel or PublishedKernel, with the values to start from
     noise : variance of the white noise on the scaled residuals, to start from
     mean : "exponential", or "zero" as published
-    optimise : maximise the marginal likelihood times a prior about these values; otherwise the kernel and the noise are used as given
+    optimise : maximise the marginal likelihood times a prior about these values; otherwise use them as they are
     max_bonds : train on at most so many bonds, drawn at random
     max_bonds_hyperparameters : fit the hyperparameters on at most so many
     seed : of both draws

@@ -15,7 +15,7 @@ DEFAULTS: dict[str, Any] = {
     #: of these, bonds to find the hyperparameters on at most
     "max_bonds_hyperparameters": 600,
     #: a bond type with fewer is not trained
-    "min_bonds": 20,
+    "min_bonds": 30,
     #: what is left out together in validation: run, strain, random (leaky), or auto: run if there are two or more
     "group_by": "auto",
     #: more groups than this are joined

@@ -1,0 +1,48 @@
+"""Statistics per type and sums per atom."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from aiida_getl.learning.analytics import atom_bonding, type_statistics
+from aiida_getl.structures.bonds import find_bonds
+
+
+def test_statistics_leave_out_what_is_missing():
+    strength = [1.0, 2.0, 3.0, np.nan, np.nan]
+    result = type_statistics(["Cu-Cu"] * 4 + ["Al-Al"], strength)
+    assert result["Cu-Cu"]["n"] == 4
+    assert result["Cu-Cu"]["n_missing"] == 1
+    assert result["Cu-Cu"]["mean"] == pytest.approx(2.0)
+    assert result["Cu-Cu"]["std"] == pytest.approx(np.sqrt(2 / 3))
+    assert result["Cu-Cu"]["q50"] == 2.0
+    assert result["Cu-Cu"]["q05"] == pytest.approx(1.1)
+    assert result["Al-Al"] == {
+        "n": 1,
+        "n_missing": 1,
+        **dict.fromkeys(("mean", "std", "q05", "q25", "q50", "q75", "q95")),
+    }
+
+
+@pytest.mark.parametrize("repeat", [1, 2, 3])
+def test_fcc_has_twelve_neighbours_in_any_cell(repeat):
+    atoms = bulk("Cu", a=3.6).repeat(repeat)
+    bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), 3.7)  # first and second shell
+    strength = np.where(bonds.distance < 3.0, 0.5, 0.1)
+    everything = atom_bonding(bonds, strength, len(atoms))
+    np.testing.assert_array_equal(everything.coordination, 18)
+    np.testing.assert_allclose(everything.strength_sum, 12 * 0.5 + 6 * 0.1)
+    first = atom_bonding(bonds, strength, len(atoms), cutoff=3.0)
+    np.testing.assert_array_equal(first.coordination, 12)
+    np.testing.assert_allclose(first.strength_sum, 6.0)
+
+
+def test_missing_predictions_are_counted():
+    atoms = bulk("Cu", a=3.6).repeat(3)
+    bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), 3.0)
+    strength = np.full(len(bonds), 0.5)
+    strength[0] = np.nan
+    result = atom_bonding(bonds, strength, len(atoms))
+    assert result.n_missing[bonds.atom_i[0]] == result.n_missing[bonds.atom_j[0]] == 1
+    assert result.n_missing.sum() == 2
+    assert result.strength_sum[bonds.atom_i[0]] == pytest.approx(5.5)

@@ -1,0 +1,80 @@
+"""The trained model: predictions of whole structures, flags, round trip."""
+
+import json
+
+import numpy as np
+import pytest
+
+from aiida_getl.learning.model import EtlModel
+from aiida_getl.learning.settings import default_descriptors
+from aiida_getl.learning.training import train
+
+BOND = default_descriptors(["Cu", "Zr"])[0]
+
+
+@pytest.fixture(scope="module")
+def model(small_table):
+    return train(small_table, {"descriptor": BOND}, seed=0)
+
+
+def test_predicts_an_unseen_cell(model, make_cell, law):
+    atoms = make_cell(99, ("Cu",) * 14 + ("Zr",) * 13, 7.8)
+    result = model.predict(atoms)
+    target = law(atoms, result.bonds)
+    known = ~result.outside_range
+    assert len(result) > 150
+    assert result.r_max == result.bonds.distance.max().round(1) == 4.2
+    assert not result.unknown_type.any()
+    assert np.sqrt(np.mean((result.mean - target)[known] ** 2)) < 0.3 * np.std(target[known])
+    assert np.mean((np.abs(result.mean - target) <= 1.96 * result.std)[known]) > 0.85
+    only_mean = model.predict(atoms, return_std=False)
+    np.testing.assert_array_equal(only_mean.mean, result.mean)
+    assert np.isnan(only_mean.std).all()
+
+
+def test_supercell_repeats_the_prediction(model, make_cell):
+    atoms = make_cell(98)
+    one, eight = model.predict(atoms, r_max=3.5), model.predict(atoms.repeat(2), r_max=3.5)
+    assert len(eight) == 8 * len(one)
+    for name in np.unique(one.type):
+        mine, theirs = (np.sort(p.mean[p.type == name]) for p in (one, eight))
+        np.testing.assert_allclose(theirs, np.repeat(mine, 8), atol=1e-4)
+
+
+def test_flags_extrapolation(small_table, make_cell):
+    pure = small_table.select(small_table.type != "Cu-Cu")
+    model = train(pure, {"descriptor": BOND, "r_max": 3.5}, seed=0)
+    result = model.predict(make_cell(97), r_max=4.0)
+    np.testing.assert_array_equal(result.unknown_type, result.type == "Cu-Cu")
+    np.testing.assert_array_equal(np.isnan(result.mean), result.unknown_type)
+    np.testing.assert_array_equal(np.isnan(result.std), result.unknown_type)
+    long = (result.bonds.distance > 3.5) & ~result.unknown_type
+    assert long.any()
+    assert result.outside_range[long].all()
+    for name, (shortest, longest) in model.distance_range.items():
+        mine = result.type == name
+        inside = (result.bonds.distance[mine] >= shortest) & (result.bonds.distance[mine] <= longest)
+        np.testing.assert_array_equal(result.outside_range[mine], ~inside)
+
+
+def test_reloaded_predicts_the_same_bits(model, make_cell, tmp_path):
+    atoms = make_cell(96)
+    arrays, attributes = model.to_arrays()
+    np.savez(tmp_path / "model.npz", **arrays)
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as stored:
+        again = EtlModel.from_arrays(dict(stored), json.loads(json.dumps(attributes)))
+    first, second = model.predict(atoms), again.predict(atoms)
+    np.testing.assert_array_equal(first.mean, second.mean)
+    np.testing.assert_array_equal(first.std, second.std)
+    assert again.to_arrays()[1] == attributes
+
+
+def test_bad_input_is_refused(model, make_cell):
+    with pytest.raises(ValueError, match=r"not \['Al'\]"):
+        model.predict(make_cell(95, ("Al", "Cu")))
+    arrays, attributes = model.to_arrays()
+    with pytest.raises(ValueError, match="format 99"):
+        EtlModel.from_arrays(arrays, {**attributes, "format": 99})
+    del arrays["Zr-Cu.alpha"]
+    with pytest.raises(ValueError, match=r"lacks the arrays \['Zr-Cu.alpha'\]"):
+        EtlModel.from_arrays(arrays, attributes)

@@ -1,0 +1,40 @@
+"""Settings are checked at the door."""
+
+import pytest
+
+from aiida_getl.learning.settings import DEFAULTS, default_descriptors, validate_settings
+
+DESCRIPTOR = {"kind": "bond_centre_soap", "species": ["Cu", "Zr"]}
+
+
+def test_defaults_are_filled_in():
+    settings = validate_settings({"descriptor": DESCRIPTOR, "max_bonds": 500})
+    assert settings["max_bonds"] == 500
+    assert {**settings, "max_bonds": DEFAULTS["max_bonds"]} == {**DEFAULTS, "descriptor": settings["descriptor"]}
+    assert settings["descriptor"] == default_descriptors(["Cu", "Zr"])[0]
+    assert validate_settings(settings) == settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_bond": 5}, r"\['max_bond'\]"),
+        ({"max_bonds": 0}, "max_bonds is 0"),
+        ({"max_bonds": True}, "max_bonds is True"),
+        ({"max_folds": 1}, "max_folds is 1"),
+        ({"min_bonds": 2.5}, r"min_bonds is 2\.5"),
+        ({"r_max": -1}, "r_max is -1"),
+        ({"r_max": "4"}, "r_max is '4'"),
+        ({"group_by": "glass"}, "group_by is 'glass'"),
+        ({"learning_curve": 1}, "learning_curve is 1"),
+        ({"descriptor": {"kind": "x"}}, "unknown descriptor 'x'"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        validate_settings({"descriptor": DESCRIPTOR, **settings})
+
+
+def test_descriptor_is_needed():
+    with pytest.raises(ValueError, match="need 'descriptor'"):
+        validate_settings({})
