@@ -120,12 +120,13 @@ def _calculations(pks: list[int]) -> tuple[list[Step], list[Item], list[Item]]:
             else:
                 inputs[pk][label] = f"{describe(data).what} <{data.pk}>"
     computers = {code.computer.pk: code.computer for code in codes.values() if code.computer}
+    labels = _call_labels(list(nodes))
     steps = [
         Step(
             pk=node.pk,
             uuid=node.uuid,
             what=node.process_label or node.node_type,
-            label=_call_label(node),
+            label=labels[node.pk],
             time=node.ctime.isoformat(timespec="seconds"),
             code=code_of[node.pk].full_label if node.pk in code_of else "",
             computer=node.computer.label if node.computer else "",
@@ -147,17 +148,23 @@ def _executable(code: orm.AbstractCode) -> str:
     return str(code.filepath_executable) if isinstance(code, orm.InstalledCode) else ""
 
 
-def _call_label(node: orm.ProcessNode) -> str:
-    """Return the names under which work chains called a calculation, outermost first, e.g. `run_0/quench`."""
-    labels = []
-    while node.caller is not None:
-        label = node.base.attributes.get("metadata_inputs", {}).get("metadata", {}).get("call_link_label", "")
-        links = node.base.links.get_incoming(node_class=orm.WorkflowNode).all()
-        label = links[0].link_label if links else label
-        if label and not label.startswith(("CALL", "iteration")):
-            labels.append(label)
-        node = node.caller
-    return "/".join(reversed(labels))
+def _call_labels(pks: list[int]) -> dict[int, str]:
+    """Return the names under which work chains called calculations, outermost first, e.g. `run_0/quench`."""
+    names: dict[int, list[str]] = {pk: [] for pk in pks}
+    # The process that each name is to be continued from, level by level.
+    at: dict[int, list[int]] = {pk: [pk] for pk in pks}
+    while at:
+        query = orm.QueryBuilder()
+        query.append(orm.ProcessNode, filters={"id": {"in": list(at)}}, tag="called", project="id")
+        query.append(orm.WorkflowNode, with_outgoing="called", project="id", edge_project="label")
+        above: dict[int, list[int]] = {}
+        for called, caller, label in query.iterall():
+            for pk in at[called]:
+                if not label.startswith(("CALL", "iteration")):
+                    names[pk].insert(0, label)
+                above.setdefault(caller, []).append(pk)
+        at = above
+    return {pk: "/".join(labels) for pk, labels in names.items()}
 
 
 def _origins(pks: list[int]) -> dict[str, list[Item]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aiida import orm
 from aiida.engine import WorkChain
+from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.train import train
@@ -36,7 +39,7 @@ def validate_inputs(inputs, _) -> str | None:
     return None
 
 
-class EtlModelWorkChain(WorkChain):
+class EtlModelWorkChain(ProtocolMixin, WorkChain):
     """Database of interactions, validation by group, and the model trained on everything.
 
     Structures and labels are given as namespaces of runs and sub-runs, e.g. ``{'run_0': {'as_quenched': node}}``:
@@ -63,6 +66,25 @@ class EtlModelWorkChain(WorkChain):
         spec.exit_code(401, "ERROR_DBI", message="The database of interactions could not be built: {reason}")
         spec.exit_code(402, "ERROR_VALIDATION", message="The model could not be validated: {reason}")
         spec.exit_code(403, "ERROR_TRAINING", message="No model could be trained: {reason}")
+
+    @classmethod
+    def get_protocol_filepath(cls) -> Path:
+        return Path(__file__).parent / "protocols" / "etl_model.yaml"
+
+    @classmethod
+    def get_builder_from_protocol(cls, structures, bonds, seed, protocol=None, overrides=None):
+        """Return a builder with the inputs of a protocol.
+
+        :param structures: ``StructureData`` by run and sub-run.
+        :param bonds: labels (``getl.bonds``) by run and sub-run.
+        :param seed: integer, of the choice of training bonds.
+        :param protocol: `fast`, `balanced` or `stringent`.
+        :param overrides: dictionary that is merged over the protocol's.
+        """
+        builder = cls.get_builder()
+        builder.structures, builder.bonds, builder.seed = structures, bonds, seed
+        builder.settings = cls.get_protocol_inputs(protocol, overrides)["settings"]
+        return builder
 
     def build(self):
         """Collect bonds, labels and descriptors."""

@@ -34,7 +34,6 @@ PLAIN_INPUTS = (
     "large_n_atoms",
     "sub_runs",
     "amplitudes",
-    "learning",
     "max_concurrent",
     "failures_max",
 )
@@ -86,7 +85,8 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
             **to_node,
         )
         spec.input("amplitudes", valid_type=orm.Dict, help="Strains of the deformations.", **to_node)
-        spec.input("learning", valid_type=orm.Dict, help="Settings of descriptors, model and validation.", **to_node)
+        spec.expose_inputs(EtlModelWorkChain, namespace="etl_model", include=("settings",))
+        spec.expose_inputs(InferWorkChain, namespace="infer", include=("settings",))
         spec.input(
             "max_concurrent", valid_type=orm.Int, help="Labels computed at a time.", validator=at_least(1), **to_node
         )
@@ -136,8 +136,8 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         :param potential: ``SinglefileData`` of an EAM potential.
         :param seed: integer.
         :param protocol: `fast`, `balanced` or `stringent`.
-        :param overrides: dictionary that is merged over the protocol's; the namespaces `melt_quench`, `large` and
-            `label` take overrides of the protocols of those work chains.
+        :param overrides: dictionary that is merged over the protocol's; the namespaces `melt_quench`, `large`,
+            `label`, `etl_model` and `infer` take overrides of the protocols of those work chains.
         :param options: mapping of scheduler options for `lammps` and `label`.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
@@ -166,6 +166,9 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
             overrides=inputs.get("label"),
             options=options.get("label"),
         )
+        for namespace, process_class in (("etl_model", EtlModelWorkChain), ("infer", InferWorkChain)):
+            protocol_inputs = process_class.get_protocol_inputs(inputs["protocols"][namespace], inputs.get(namespace))
+            builder[namespace]["settings"] = protocol_inputs["settings"]
         builder.composition = composition
         builder.potential = potential
         builder.seed = seed
@@ -258,7 +261,7 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
                 structures=structures,
                 bonds=self.ctx.bonds,
                 failures=self.ctx.failures,
-                settings=self.inputs.learning,
+                settings=self.inputs.etl_model.settings,
                 seed=self.ctx.seeds["learning"],
                 metadata={"call_link_label": "etl_model"},
             )
@@ -281,6 +284,7 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
                 InferWorkChain,
                 model=self.ctx.etl.outputs.model,
                 structure=self.ctx.large.outputs.structure,
+                settings=self.inputs.infer.settings,
                 metadata={"call_link_label": "infer"},
             )
         )

@@ -7,17 +7,18 @@ from aiida_getl.data.bonds import BondStrengthsData
 
 
 @calcfunction
-def predict(model, structure):
+def predict(model, structure, settings):
     """Return the strength of every bond with its standard deviation (``getl.bonds``).
 
     Bonds of types that the model does not know are left out; the attribute ``left_out`` counts them.
 
     :param model: ``getl.model``.
     :param structure: ``StructureData``.
+    :param settings: ``Dict``, perhaps with ``r_max`` in Å.
     """
     etl_model, atoms = model.get_model(), structure.get_ase()
     try:
-        prediction = etl_model.predict(atoms)
+        prediction = etl_model.predict(atoms, settings.get("r_max"))
     except ValueError as exception:
         return ExitCode(401, str(exception))
     known = ~prediction.unknown_type
