@@ -9,14 +9,14 @@ from aiida_getl.structures.bonds import find_bonds
 
 
 @calcfunction
-def build_dbi(settings, structures, bonds, failures=None):
+def build_dbi(settings, **namespaces):
     """Return the database of interactions of labelled structures.
 
     :param settings: ``Dict``, settings of the learning; of these ``r_max`` in Å.
-    :param structures: ``StructureData`` by run and sub-run.
-    :param bonds: labels (``getl.bonds``) by run and sub-run.
-    :param failures: ``Dict`` with a ``reason`` by run and sub-run, for those without a label.
+    :param namespaces: ``structures`` (``StructureData``) and ``bonds`` (their labels, ``getl.bonds``), each by run and
+        sub-run, and perhaps ``failures`` (``Dict`` with a ``reason``) for sub-runs without a label.
     """
+    structures, bonds, failures = namespaces["structures"], namespaces["bonds"], namespaces.get("failures", {})
     names = [(run, sub_run) for run, cells in sorted(bonds.items()) for sub_run in sorted(cells)]
     methods = [bonds[run][sub_run].method for run, sub_run in names]
     if any(method != methods[0] for method in methods):
@@ -53,6 +53,6 @@ def build_dbi(settings, structures, bonds, failures=None):
                 descriptors,
             )
         )
-    for run, cells in sorted((failures or {}).items()):
+    for run, cells in sorted(failures.items()):
         left_out += [{"run": run, "sub_run": sub_run, "reason": cells[sub_run]["reason"]} for sub_run in sorted(cells)]
     return DbiData.from_table(concatenate(tables), descriptors, methods[0], left_out)
