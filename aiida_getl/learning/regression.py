@@ -95,7 +95,7 @@ class BondProcess(GaussianProcessRegressor):
     """scikit-learn's Gaussian process for a bond kernel plus white noise, with a faster marginal likelihood.
 
     Distances and dot products of all pairs are computed once per fit instead of once per trial, and the gradient is a
-    sum over the elements of each derivative: ten times as fast for bonds with 855 features.
+    sum over the elements of each derivative: half the time for bonds with 855 features.
     Its kernel is a sum of a bond kernel and a WhiteKernel.
     """
 
@@ -245,7 +245,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         regressor.alpha_ = np.ascontiguousarray(arrays["alpha"], dtype=float)
         return regressor
 
-    # Found from X_train_ when it is first needed: storing it would make models ten times as large.
+    # Found from X_train_ when it is first needed: storing it would make models six times as large.
     _factor = None
 
     def _factorise(self) -> NDArray[np.float64]:
