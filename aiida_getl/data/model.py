@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from aiida import orm
@@ -10,11 +11,15 @@ from aiida.common import exceptions
 from aiida_getl.data.arrays import get_arrays, set_arrays
 from aiida_getl.learning.model import EtlModel
 
+#: AiiDA rounds the numbers of attributes to 14 digits, so a file holds the parameters that predict.
+PARAMETERS_FILE = "parameters.json"
+
 
 class BondModelData(orm.ArrayData):
     """Everything that prediction needs, as arrays and JSON.
 
     Arrays: of each bond type, e.g. ``Zr_Cu__alpha``, what :meth:`aiida_getl.learning.model.EtlModel.to_arrays` names.
+    File: ``parameters.json``, the attribute ``model`` with all its digits.
     Attributes: ``model`` (kernels, hyperparameters, descriptor and training settings, bounds of validity),
     ``validation`` (errors per bond type on groups left out), ``dbi`` (UUID of the training data),
     ``labelled_by`` (what made its labels), ``bond_types``.
@@ -33,6 +38,7 @@ class BondModelData(orm.ArrayData):
         node = cls()
         arrays, attributes = model.to_arrays()
         set_arrays(node, arrays)
+        node.base.repository.put_object_from_bytes(json.dumps(attributes).encode(), PARAMETERS_FILE)
         node.base.attributes.set_many(
             {
                 "model": attributes,
@@ -67,4 +73,5 @@ class BondModelData(orm.ArrayData):
 
     def get_model(self) -> EtlModel:
         """Return the model; its predictions are those of the model that was stored, bit for bit."""
-        return EtlModel.from_arrays(get_arrays(self), self.base.attributes.get("model"))
+        parameters = json.loads(self.base.repository.get_object_content(PARAMETERS_FILE))
+        return EtlModel.from_arrays(get_arrays(self), parameters)
