@@ -1,0 +1,119 @@
+"""Inputs of `getl.lobster`: the files it writes and links, and what it refuses."""
+
+import pytest
+from aiida import orm
+from aiida.common.folders import SandboxFolder
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from aiida.plugins import CalculationFactory
+from ase.build import bulk
+
+PARAMETERS = {
+    "basisSet": "Bunge",
+    "skipDOS": True,
+    "skipCOOP": False,
+    "COHPstartEnergy": -12.5,
+    "basisFunctions": {"Cu": ["3s", "4s", "3p", "3d"], "Zr": "4s 5s 4p 4d"},
+    "cohpGenerator": ["from 1.0 to 4.2", "from 4.2 to 5.0 type Cu type Zr"],
+    "cohpBetween": "atom 1 and atom 2 cell 0 0 1",
+}
+
+
+@pytest.fixture
+def inputs(cohp_code, getl_computer):
+    return {
+        "code": cohp_code,
+        "structure": orm.StructureData(ase=bulk("CuZr", "cesiumchloride", 3.26)),
+        "parameters": orm.Dict(PARAMETERS),
+        "parent_folder": orm.RemoteData(computer=getl_computer, remote_path="/scratch/scf").store(),
+        "projections_folder": orm.RemoteData(computer=getl_computer, remote_path="/scratch/projwfc").store(),
+    }
+
+
+@pytest.fixture
+def sandbox():
+    with SandboxFolder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def submit(sandbox):
+    """Return a function that writes a job's files and returns its ``CalcInfo``."""
+
+    def prepare(inputs):
+        process = instantiate_process(get_manager().get_runner(), CalculationFactory("getl.lobster"), **inputs)
+        return process.prepare_for_submission(sandbox)
+
+    return prepare
+
+
+def test_lobsterin(inputs, submit, sandbox, file_regression):
+    calcinfo = submit(inputs)
+    assert sorted(sandbox.get_content_list()) == ["lobsterin", "out", "pseudo"]
+    with sandbox.open("lobsterin") as handle:
+        file_regression.check(handle.read(), encoding="utf-8", extension=".lobsterin")
+    (code,) = calcinfo.codes_info
+    assert (code.stdout_name, code.join_files, code.cmdline_params) == ("lobster.out", True, None)
+
+
+def test_links(inputs, submit, getl_computer, data_regression):
+    calcinfo = submit(inputs)
+    assert {link[0] for link in calcinfo.remote_symlink_list} == {getl_computer.uuid}
+    data_regression.check(
+        {
+            "linked": [f"{source} -> {target}" for _, source, target in calcinfo.remote_symlink_list],
+            "retrieved": calcinfo.retrieve_list,
+        }
+    )
+
+
+def test_lobster_needs_no_projections(inputs, submit):
+    del inputs["projections_folder"]
+    targets = [target for *_, target in submit(inputs).remote_symlink_list]
+    assert targets == ["out/aiida.save", "pseudo", "aiida.scf.in"]
+
+
+@pytest.mark.parametrize(
+    ("resources", "threads"),
+    [
+        ({}, 1),
+        ({"num_cores_per_mpiproc": 6}, 6),
+        ({"num_cores_per_machine": 8}, 8),
+    ],
+)
+def test_threads(inputs, submit, resources, threads):
+    inputs["metadata"] = {"options": {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1, **resources}}}
+    assert f"export OMP_NUM_THREADS={threads}\n" in submit(inputs).prepend_text
+
+
+def test_starts_without_mpi(inputs):
+    process = instantiate_process(get_manager().get_runner(), CalculationFactory("getl.lobster"), **inputs)
+    assert process.inputs.metadata.options.withmpi is False
+    assert process.inputs.metadata.options.parser_name == "getl.lobster"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cohpGeneratr": "from 1 to 2"}, "keyword 'cohpGeneratr' is unknown"),
+        ({"skipDOS": 1}, "skipDOS stands alone: give True or False, not 1"),
+        ({"COHPstartEnergy": 6}, r"COHPstartEnergy 6\S* is not below COHPendEnergy"),
+        ({"useRecommendedBasisFunctions": True}, "useRecommendedBasisFunctions and basisFunctions contradict"),
+        ({"saveProjectionToFile": True, "loadProjectionFromFile": True}, "contradict each other"),
+        ({"cohpGenerator": ["from 4 to 2"]}, "no bond has a length from 4.0 to 2.0 Å"),
+        ({"basisFunctions": {"Cu": "3x"}}, "'3x' is no shell"),
+    ],
+    ids=str,
+)
+def test_bad_lobsterin_is_refused_by_name(inputs, submit, changes, message):
+    inputs["parameters"] = orm.Dict({**PARAMETERS, **changes})
+    with pytest.raises(ValueError, match=message):
+        submit(inputs)
+
+
+@pytest.mark.parametrize("name", ["parent_folder", "projections_folder"])
+def test_folders_on_another_computer_are_refused(inputs, submit, name, aiida_computer_local):
+    elsewhere = aiida_computer_local(label="elsewhere", configure=False)
+    inputs[name] = orm.RemoteData(computer=elsewhere, remote_path="/scratch").store()
+    with pytest.raises(ValueError, match=f"{name} lies on 'elsewhere', the code runs on 'localhost'"):
+        submit(inputs)
