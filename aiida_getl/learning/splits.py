@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_getl.learning.dataset import BondTable
+from aiida_getl.structures.deformation import AS_QUENCHED
 
 GroupBy = Literal["run", "strain", "random"]
 
 #: Deformations of one glass that are almost the same, or transposes of each other. The small tensions hardly differ
 #: from the undeformed cell. A deformation that is not here is a group of its own.
 STRAIN_GROUPS = {
-    "undeformed": "small",
+    AS_QUENCHED: "small",
     "tension_x": "small",
     "tension_y": "small",
     "tension_z": "small",

@@ -12,6 +12,9 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+#: Name of the sub-run that is not deformed.
+AS_QUENCHED = "as_quenched"
+
 #: The sub-run that holds each deformation in the published data; sub-run 0 is the cell as quenched.
 PUBLISHED_SUBRUNS = {
     name: number

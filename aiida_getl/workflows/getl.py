@@ -14,7 +14,7 @@ from aiida_getl.calculations.functions.augment import augment
 from aiida_getl.calculations.functions.derive_seeds import derive_seeds
 from aiida_getl.calculations.functions.record_failure import record_failure
 from aiida_getl.structures.composition import parse_composition
-from aiida_getl.structures.deformation import PUBLISHED_SUBRUNS
+from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
 from aiida_getl.workflows.infer import InferWorkChain
 from aiida_getl.workflows.label import LabelWorkChain, describe
@@ -26,7 +26,6 @@ from aiida_getl.workflows.melt_quench import (
 )
 from aiida_getl.workflows.melt_quench import validate_inputs as validate_cell
 
-AS_QUENCHED = "as_quenched"
 SUB_RUNS = (AS_QUENCHED, *PUBLISHED_SUBRUNS)
 PLAIN_INPUTS = (
     "n_runs",

@@ -19,7 +19,7 @@ from aiida_getl.learning.dataset import BondTable, concatenate, table_of_structu
 from aiida_getl.learning.settings import default_descriptors
 from aiida_getl.learning.training import METHODS, train, validate
 from aiida_getl.lobster.icohplist import read_icohplist
-from aiida_getl.structures.deformation import PUBLISHED_SUBRUNS
+from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 
 DESCRIPTORS = default_descriptors(["Al", "Cu", "Zr"])
 DEFAULT_DATA = os.environ.get("GETL_REFERENCE_DATA", Path(__file__).parents[3] / "shared" / "data")
@@ -29,7 +29,7 @@ def published_table(data: Path) -> BondTable:
     """Read the labelled sub-runs of run 21."""
     run = data / "prm4_113603" / "ML" / "big-data-full" / "Zr49Cu49Al2" / "c" / "md" / "lammps" / "100" / "21"
     tables = []
-    for name, number in {"undeformed": 0, **PUBLISHED_SUBRUNS}.items():
+    for name, number in {AS_QUENCHED: 0, **PUBLISHED_SUBRUNS}.items():
         folder = run / "2000" / str(number)
         if (folder / "ICOHPLIST.lobster").exists():  # one sub-run never converged
             atoms = read(folder / "Zr49Cu49Al2.xyz")

@@ -9,7 +9,7 @@ from aiida_getl.learning.dataset import concatenate, table_of_structure
 from aiida_getl.learning.settings import default_descriptors
 from aiida_getl.lobster.icohplist import read_icohplist
 from aiida_getl.structures.bonds import bond_vectors, find_bonds
-from aiida_getl.structures.deformation import PUBLISHED_SUBRUNS
+from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 
 
 def random_cell(seed, symbols=("Cu",) * 8 + ("Zr",) * 8, length=6.4):
@@ -55,7 +55,7 @@ def small_table():
     tables = []
     for run in range(4):
         glass = random_cell(run)
-        for sub_run, strain in list({"undeformed": 0.0, "tension_x": 0.02, "compression_x": -0.1}.items())[
+        for sub_run, strain in list({AS_QUENCHED: 0.0, "tension_x": 0.02, "compression_x": -0.1}.items())[
             : 2 + run % 2
         ]:
             atoms = glass.copy()
@@ -71,7 +71,7 @@ def small_table():
 def published_table(reference_data):
     """The labelled bonds of the published glass and its deformations, 11,967 of them."""
     runs = reference_data / "prm4_113603" / "ML" / "big-data-full" / "Zr49Cu49Al2" / "c" / "md" / "lammps" / "100"
-    names = {0: "undeformed", **{number: name for name, number in PUBLISHED_SUBRUNS.items()}}
+    names = {0: AS_QUENCHED, **{number: name for name, number in PUBLISHED_SUBRUNS.items()}}
     tables = []
     for number, name in names.items():
         folder = runs / "21" / "2000" / str(number)

@@ -5,9 +5,9 @@ import pytest
 
 from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.splits import folds, group_labels
-from aiida_getl.structures.deformation import PUBLISHED_SUBRUNS
+from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 
-NAMES = ["undeformed", *PUBLISHED_SUBRUNS]
+NAMES = [AS_QUENCHED, *PUBLISHED_SUBRUNS]
 
 
 @pytest.fixture
