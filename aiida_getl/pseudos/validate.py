@@ -36,12 +36,15 @@ class Settings:
         Divisions of the grid, which contains Γ.
     degauss
         Width in Ry of the Marzari-Vanderbilt smearing.
+    conv_thr
+        Energy in Ry per atom at which the density counts as converged.
     """
 
     cutoff_wfc: float
     cutoff_rho: float
     kpoints: tuple[int, int, int]
     degauss: float = 0.02
+    conv_thr: float = 1e-8
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,9 @@ def total_energy(pw: str | Path, atoms: Atoms, pseudos: Mapping[str, Path], sett
         Where pw.x does not end with a converged energy.
     """
     with tempfile.TemporaryDirectory(prefix="getl-pw-") as scratch:
-        for element in set(atoms.get_chemical_symbols()):
-            shutil.copy(pseudos[element], scratch)
+        files = {element: pseudos[element] for element in set(atoms.get_chemical_symbols())}
+        for path in files.values():
+            shutil.copy(path, scratch)
         source = Path(scratch) / "pw.in"
         with source.open("w") as file:
             write_espresso_in(
@@ -112,9 +116,9 @@ def total_energy(pw: str | Path, atoms: Atoms, pseudos: Mapping[str, Path], sett
                         "smearing": "marzari-vanderbilt",
                         "degauss": settings.degauss,
                     },
-                    "electrons": {"conv_thr": 1e-8 * len(atoms), "mixing_beta": 0.5},
+                    "electrons": {"conv_thr": settings.conv_thr * len(atoms), "mixing_beta": 0.5},
                 },
-                pseudopotentials={element: path.name for element, path in pseudos.items()},
+                pseudopotentials={element: path.name for element, path in files.items()},
                 kpts=settings.kpoints,
                 crystal_coordinates=True,
             )
