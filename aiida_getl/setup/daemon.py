@@ -31,7 +31,7 @@ def ensure_daemon(profile_name: str) -> str:
     client = get_daemon_client(profile_name)
     workers = get_config_option("daemon.default_workers")
     if not _is_alive(client):
-        # The workers learn and predict between jobs that fill the cores: threads of their own would only get in the way.
+        # The workers learn and predict beside jobs that fill the cores: threads of their own would get in the way.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         client.start_daemon(number_workers=workers)
         return f"started, {workers} workers"
