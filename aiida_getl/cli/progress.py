@@ -19,7 +19,7 @@ class Process:
     pk: int
     path: tuple[str, ...]
     label: str
-    state: str
+    state: str | None  # None for an instant after its creation
     exit_status: int | None
     seconds: float
 
@@ -78,20 +78,21 @@ def watch(
     :param interval: seconds between two looks.
     """
     n_labels = root.inputs.n_runs.value * len(root.inputs.sub_runs) if "sub_runs" in root.inputs else 0
-    seen: dict[int, str] = {}
+    seen: dict[int, str | None] = {}
     labelled: set[int] = set()
     while True:
         # Asked before the look, so that what happened up to the end is still reported after it.
         ended = orm.load_node(root.pk).process_state.value in ENDED
         running = []
         for process in called(root):
-            before, seen[process.pk] = seen.get(process.pk), process.state
+            is_new, before = process.pk not in seen, seen.get(process.pk)
+            seen[process.pk] = process.state
             name = " ".join(process.path)
             if process.path[-1].startswith(("CALL", "augment", "iteration")):
                 continue
             if process.state not in ENDED:
                 running += [name] if len(process.path) == 2 else []
-                if before is None and len(process.path) == 2:
+                if is_new and len(process.path) == 2:
                     say(name)
             elif before != process.state and (len(process.path) == 1 or not process.ok):
                 line = f"{name} {'done' if process.ok else how_it_ended(process)}, took {clock(process.seconds)}"
