@@ -7,6 +7,10 @@ The layout is told by the lines themselves, never by a version:
 - nine columns (5.1 and later, spin-polarised): both spins in one line, under a header of two lines; without spin
   polarisation eight columns, as before.
 
+LOBSTER 3 gives the translation of the first atom's cell relative to the second's, all later versions that of the
+second: measured on published calculations of 3.0.0, 4.1 and 6.0.0 with their structures. Its heading, narrower than
+later ones, tells it, and its translations are turned round.
+
 Orbital-wise rows (``C1_2s``) follow the row of their bond and are kept apart from it.
 """
 
@@ -26,6 +30,7 @@ from aiida_getl.structures.bonds import BondList, canonical_direction
 Kind = Literal["COHP", "COOP", "COBI"]
 Layout = Literal[4, 6]
 
+_HEADING_OF_LOBSTER_3 = re.compile(r"\s*CO(HP|OP|BI)#  atomMU  atomNU +distance +translation")
 _ATOM = re.compile(r"([A-Z][a-z]?)(\d+)(?:_(\S+))?$")
 #: every number in these files has five decimals; one with fewer was cut off
 _VALUE = re.compile(r"-?\d+\.\d{5}$|-?nan$|-?inf$")
@@ -159,6 +164,7 @@ def read_icohplist(source: Path | str) -> IcohpList:
     kind = re.match(r"\s*(COHP|COOP|COBI)#", lines[0]) if lines else None
     if kind is None:
         raise ValueError(f"{name} is not a list of LOBSTER: it does not start with COHP#, COOP# or COBI#")
+    sign = -1 if _HEADING_OF_LOBSTER_3.match(lines[0]) else 1
     spins: list[list[_Row]] = []
     complete = True
     for number, line in enumerate(lines, start=1):
@@ -169,7 +175,7 @@ def read_icohplist(source: Path | str) -> IcohpList:
         elif "spin" in line:
             continue  # the second line of a header
         else:
-            row = _parse(line)
+            row = _parse(line, sign)
             if row is not None:
                 spins[-1].append(row)
             elif number == len(lines):
@@ -189,8 +195,8 @@ def read_icohplist(source: Path | str) -> IcohpList:
     return _assemble(kind.group(1), rows, complete, name)  # type: ignore[arg-type]
 
 
-def _parse(line: str) -> _Row | None:
-    """Return the row, or None if it is cut off."""
+def _parse(line: str, sign: int) -> _Row | None:
+    """Return the row with its translation times ``sign``, or None if it is cut off."""
     fields = line.split()
     if len(fields) < 6:
         return None
@@ -200,7 +206,7 @@ def _parse(line: str) -> _Row | None:
     if len(fields) == 6 and "." not in fields[5]:
         translation, values, n_averaged = None, fields[4:5], int(fields[5])
     elif len(fields) in (8, 9):
-        translation = (int(fields[4]), int(fields[5]), int(fields[6]))
+        translation = (sign * int(fields[4]), sign * int(fields[5]), sign * int(fields[6]))
         values, n_averaged = fields[7:], None
     else:
         return None

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 from aiida_getl.lobster.icohplist import format_icohplist, read_icohplist
+from aiida_getl.structures.bonds import bond_vectors
 
 V2 = """\
   COHP#  atomMU  atomNU     distance          ICOHP(eF) avg. over # bonds  for spin  1
       1     Ga1     As2      2.49546           -4.36062                 4
 """
 V4_SPIN = """\
-  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  1
+  COHP#       atomMU       atomNU     distance     translation      ICOHP (at) eF   for spin  1
       1     Fe1     Ni2      2.51376       0   0   0           -0.13830
       2     Fe1     Fe1      3.55500       0   0   1           -0.01000
       3     Fe1     Fe1      3.55500       0   0  -1           -0.01000
-  COHP#  atomMU  atomNU     distance     translation      ICOHP (at) eF   for spin  2
+  COHP#       atomMU       atomNU     distance     translation      ICOHP (at) eF   for spin  2
       1     Fe1     Ni2      2.51376       0   0   0           -0.33562
       2     Fe1     Fe1      3.55500       0   0   1           -0.02000
       3     Fe1     Fe1      3.55500       0   0  -1           -0.02000
@@ -146,3 +147,23 @@ def test_published_glass(reference_data):
     bonds, icohp = values.to_bonds()
     assert len(values) == len(bonds) == 738
     assert icohp[bonds.keys().index((0, 1, 0, 0, 0)), 0] == -0.41728
+
+
+@pytest.mark.parametrize(
+    ("folder", "structure"),
+    [
+        ("prm4_113603/ML/big-data-full/Zr49Cu49Al2/c/md/lammps/100/21/2000/3", "Zr49Cu49Al2.xyz"),
+        ("lobster_samples/v4.1_CsH", "CONTCAR"),
+        ("lobster_samples/v4.1_NaCl_spin", "CONTCAR"),
+        ("lobster_samples/v6.0.0_diamond_qe75", "POSCAR.lobster.vasp"),
+    ],
+    ids=["3.0.0", "4.1 CsH", "4.1 NaCl", "6.0.0"],
+)
+def test_translations_fit_the_structure(reference_data, folder, structure):
+    from ase.io import read
+
+    format = "extxyz" if structure.endswith("xyz") else "vasp"
+    atoms = read(reference_data / folder / structure, format=format)
+    bonds, _ = read_icohplist(reference_data / folder / "ICOHPLIST.lobster").to_bonds()
+    lengths = np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1)
+    np.testing.assert_allclose(lengths, bonds.distance, atol=2e-5)
