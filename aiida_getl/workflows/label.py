@@ -282,6 +282,6 @@ def get_pseudos(family: PseudoPotentialFamily, kinds: dict[str, str]) -> dict[st
     if missing:
         raise ValueError(
             f"the pseudopotential family {family.label!r} has no {', '.join(missing)}, only "
-            f"{', '.join(family.elements)}: install a family that has them and name it as pseudo_family"
+            f"{', '.join(sorted(family.elements))}: install a family that has them and name it as pseudo_family"
         )
     return {name: family.get_pseudo(element) for name, element in kinds.items()}

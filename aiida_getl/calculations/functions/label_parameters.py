@@ -29,11 +29,11 @@ def label_parameters(structure, settings, **pseudos):
             for name, upf in upfs.items()
         }
         bonds = find_bonds(positions, np.array(structure.cell), settings["r_max"], settings["r_min"])
+        if not len(bonds):
+            return ExitCode(402, f"no two atoms are between {settings['r_min']} and {settings['r_max']} Å apart")
         kpoints = choose_kpoints(bonds, settings["kpoints"])
     except ValueError as exception:
         return ExitCode(401, str(exception))
-    if not len(bonds):
-        return ExitCode(402, f"no two atoms are between {settings['r_min']} and {settings['r_max']} Å apart")
     # Leaving out a projected shell takes the overlaps; otherwise they would only double the size of the file.
     subset = any(len(basis[name]) < len(projected_shells(upf)) for name, upf in upfs.items())
     kpoints_node = orm.KpointsData()

@@ -1,0 +1,196 @@
+"""A label through AiiDA with the real engines, on two atoms of B2 CuZr: the bonds, and what can go wrong."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
+from ase.build import bulk
+
+from aiida_getl.structures.bonds import find_bonds
+from aiida_getl.workflows.label import LabelWorkChain
+
+#: Cheap, and far from converged with the cut-offs.
+CHEAP = {"ecutwfc": 25.0, "ecutrho": 150.0, "conv_thr_per_atom": 1e-5, "r_max": 3.0}
+JOBS = ["scf", "projwfc", "analysis"]
+
+
+@pytest.fixture
+def alloy():
+    return orm.StructureData(ase=bulk("CuZr", "cesiumchloride", 3.26))
+
+
+@pytest.fixture
+def builder(pw_code, projwfc_code, cohp_code, paw_family, alloy):
+    """Return a function that builds the inputs of a cheap label, with changed settings if any."""
+
+    def build(structure=alloy, overrides=None, **settings):
+        return LabelWorkChain.get_builder_from_protocol(
+            pw_code,
+            cohp_code,
+            structure,
+            projwfc_code,
+            protocol="fast",
+            overrides={"settings": {**CHEAP, **settings}, **(overrides or {})},
+            options={"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}},
+        )
+
+    return build
+
+
+def jobs(node):
+    """Return the processes a label called, by name, the latest of each."""
+    return {link.link_label: link.node for link in node.base.links.get_outgoing().all() if link.link_label in JOBS}
+
+
+def calculations(node):
+    return [called for called in node.called_descendants if isinstance(called, orm.CalcJobNode)]
+
+
+def assert_failed(node, status, *words):
+    """Check that a failure is told by exit code and output alike."""
+    assert node.exit_status == status, node.exit_message
+    failure = node.outputs.failure.get_dict()
+    assert failure["reason"] == node.exit_message
+    assert failure["structure"] == node.inputs.structure.uuid
+    for word in words:
+        assert word in node.exit_message
+
+
+@pytest.mark.engines
+def test_label_and_its_cached_copies(builder, alloy):
+    outputs, node = run_get_node(builder())
+    assert node.is_finished_ok, node.exit_message
+    assert set(outputs) == {"bonds", "results", "scf_parameters"}
+    bonds = outputs["bonds"]
+    atoms = alloy.get_ase()
+    assert bonds.get_bonds().keys() == find_bonds(atoms.positions, atoms.cell[:], 3.0, 1.0).keys()
+    strength = bonds.get_strength()
+    # The eight neighbours are one by symmetry, which the k-points do not break.
+    assert strength == pytest.approx(np.full(8, strength.mean()), abs=1e-3)
+    assert 0.2 < strength.mean() < 2.0
+    assert 0 < bonds.base.attributes.get("spilling") < 0.05
+    assert bonds.method["engine"] == "getl-cohp"
+    assert bonds.method["basis"] == {"Cu": ["3s", "4s", "3p", "3d"], "Zr": ["4s", "5s", "4p", "4d"]}
+    assert bonds.method["pseudos"] == {name: upf.md5 for name, upf in node.inputs.pseudos.items()}
+    assert outputs["results"]["finished"]
+    assert outputs["scf_parameters"]["number_of_bands"] >= 20
+    assert sorted(jobs(node)) == sorted(JOBS)
+    for job in calculations(node):
+        assert job.outputs.remote_folder.is_cleaned or job.outputs.remote_folder.is_empty
+
+    # Nothing has to be computed to judge the same label by another limit.
+    with enable_caching():
+        outputs, node = run_get_node(builder(spilling_max=1e-5))
+    assert all(job.base.caching.is_created_from_cache for job in calculations(node))
+    assert_failed(node, 410, "charge spilling", "limit of 0.0%")
+    np.testing.assert_array_equal(outputs["bonds"].get_strength(), strength)
+
+    # The folders that another analysis would read were cleaned, which the cache does not know.
+    with enable_caching():
+        outputs, node = run_get_node(builder(r_max=2.95))
+    assert node.is_finished_ok, node.exit_message
+    assert any("computing again without the cache" in log.message for log in orm.Log.collection.get_logs_for(node))
+    cached = [job.base.caching.is_created_from_cache for job in calculations(node)]
+    # pw.x and projwfc.x from the cache, the analysis that failed, then all three anew.
+    assert (cached.count(True), cached.count(False)) == (2, 4)
+    assert not jobs(node)["analysis"].base.caching.is_created_from_cache
+    assert outputs["bonds"].get_strength() == pytest.approx(strength, abs=1e-4)
+
+
+@pytest.mark.engines
+def test_scf_that_does_not_converge(builder):
+    build = builder(electron_maxstep=2, conv_thr_per_atom=1e-12)
+    build.scf.max_iterations = orm.Int(1)
+    outputs, node = run_get_node(build)
+    assert_failed(node, 401, "The electronic structure could not be had: PwBaseWorkChain")
+    assert set(outputs) == {"failure"}
+    (pw,) = calculations(node)
+    assert pw.exit_status == 410  # of PwCalculation: the electronic minimisation did not converge
+
+
+@pytest.mark.engines
+def test_engine_not_found(builder, getl_computer):
+    build = builder()
+    build.scf.pw.code = orm.InstalledCode(
+        label="pw-moved", computer=getl_computer, filepath_executable="/nowhere/pw.x", default_calc_job_plugin=""
+    ).store()
+    _, node = run_get_node(build)
+    assert_failed(node, 401, "PwBaseWorkChain")
+    (pw,) = calculations(node)
+    assert "/nowhere/pw.x" in pw.outputs.retrieved.base.repository.get_object_content("aiida.out") + (
+        pw.get_scheduler_stderr() or ""
+    )
+
+
+@pytest.mark.engines
+def test_killed_job(builder, work_directory):
+    # Long enough to be seen.
+    build = builder(ecutwfc=50.0, ecutrho=400.0, conv_thr_per_atom=1e-14)
+    victims = []
+
+    def kill_pw():
+        """Kill pw.x itself, of all processes that work below our folder."""
+        until = time.monotonic() + 60
+        while not victims and time.monotonic() < until:
+            for process in psutil.process_iter(["name", "cwd"]):
+                folder = Path(process.info["cwd"] or "/")
+                if process.info["name"] == "pw.x" and folder.is_relative_to(work_directory.resolve()):
+                    process.kill()
+                    victims.append(process)
+            time.sleep(0.05)
+
+    killer = threading.Thread(target=kill_pw)
+    killer.start()
+    _, node = run_get_node(build)
+    killer.join()
+    assert victims
+    assert_failed(node, 401, "PwBaseWorkChain")
+
+
+def test_cell_too_small_for_the_kpoints(builder):
+    _, node = run_get_node(builder(kpoints={"mesh": [1, 1, 1], "offset": [0.0, 0.0, 0.0]}))
+    assert_failed(node, 210, "the cell is too small for the k-points [1, 1, 1]", "take 'fewest'")
+    assert not calculations(node)
+
+
+def test_no_bond_in_range(builder):
+    _, node = run_get_node(builder(r_max=2.0))
+    assert_failed(node, 210, "no two atoms are between 1.0 and 2.0 Å apart")
+
+
+def test_element_missing_in_the_family(builder):
+    structure = orm.StructureData(ase=bulk("MgO", "rocksalt", 4.2))
+    with pytest.raises(ValueError, match=r"family 'getl/1.0/PBE/SR/PAW' has no Mg, O, only Al, Cu, Zr"):
+        builder(structure=structure)
+
+
+def test_unknown_family(builder):
+    with pytest.raises(ValueError, match="no pseudopotential family 'SSSP/9': make it with `aiida-getl setup`"):
+        builder(overrides={"pseudo_family": "SSSP/9"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ecutwfk": 30.0}, r"unknown \['ecutwfk'\]"),
+        ({"ecutwfc": None}, r"missing \['ecutwfc'\]"),
+        ({"r_max": 0.5}, "r_min 1.0 and r_max 0.5 Å enclose no bond"),
+        ({"kpoints": "gamma"}, "kpoints 'gamma' are neither"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_at_launch(builder, settings, message):
+    with pytest.raises(ValueError, match=message):
+        run_get_node(builder(**settings))
+
+
+def test_pseudopotential_missing_at_launch(builder):
+    build = builder()
+    build.pseudos = {"Cu": build.pseudos["Cu"]}
+    with pytest.raises(ValueError, match="no pseudopotential for Zr"):
+        run_get_node(build)
