@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
@@ -38,7 +39,7 @@ def parity(
     names = [str(name) for name in np.unique(types)]
     with plt.rc_context(STYLE):
         figure, axes = _panels(names)
-        for axis, name, colour in zip(axes, names, COLOURS, strict=False):
+        for axis, name, colour in zip(axes, names, cycle(COLOURS), strict=False):
             mine = types == name
             axis.errorbar(
                 target[mine], predicted[mine], std[mine], fmt="o", ms=2.5, lw=0.4, color=colour, alpha=0.55, mew=0
@@ -56,7 +57,7 @@ def strength_against_distance(path: Path, types: NDArray[np.str_], distance: NDA
     names = [str(name) for name in np.unique(types)]
     with plt.rc_context(STYLE):
         figure, axes = _panels(names)
-        for axis, name, colour in zip(axes, names, COLOURS, strict=False):
+        for axis, name, colour in zip(axes, names, cycle(COLOURS), strict=False):
             mine = types == name
             axis.plot(distance[mine], strength[mine], "o", ms=2.5, color=colour, alpha=0.5, mew=0)
             axis.axhline(0.0, color="0.7", lw=0.6)
@@ -71,7 +72,7 @@ def strength_distribution(path: Path, types: NDArray[np.str_], strength: NDArray
     edges = np.linspace(min(0.0, strength.min()), strength.max(), 81)
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
-        for name, colour in zip(names, COLOURS, strict=False):
+        for name, colour in zip(names, cycle(COLOURS), strict=False):
             mine = strength[types == name]
             axis.hist(mine, edges, histtype="step", color=colour, lw=1.2, label=f"{name}, mean {mine.mean():.2f} eV")
         axis.legend(frameon=False)
@@ -84,7 +85,7 @@ def learning_curve(path: Path, curve: Mapping[str, tuple[list[float], list[float
     """Draw the RMSE (eV) on groups left out against the number of labelled bonds, by bond type."""
     with plt.rc_context(STYLE):
         figure, axis = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
-        for (name, (bonds, rmse)), colour in zip(sorted(curve.items()), COLOURS, strict=False):
+        for (name, (bonds, rmse)), colour in zip(sorted(curve.items()), cycle(COLOURS), strict=False):
             axis.loglog(bonds, rmse, "o-", ms=4, color=colour, label=name)
         axis.legend(frameon=False)
         axis.set_xlabel("bonds in the training set")
