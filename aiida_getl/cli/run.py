@@ -54,6 +54,7 @@ def run(config: Path, wait: bool, results: Path) -> None:
     Example:
         aiida-getl run examples/quickstart.yaml
     """
+    from aiida.common.exceptions import NotExistent
     from aiida.engine import submit
     from aiida.manage import get_manager
 
@@ -74,6 +75,11 @@ def run(config: Path, wait: bool, results: Path) -> None:
         builder.metadata.label = settings.get("label", str(settings["composition"]))
         click.echo(f"The daemon is {ensure_daemon(get_manager().get_profile().name)}.")
         node = submit(builder)
+    except NotExistent as exception:
+        raise click.ClickException(
+            f"{config}: {exception}. `verdi code list` shows the codes there are, `aiida-getl setup` makes those of "
+            "this machine"
+        ) from exception
     except (ValueError, FileNotFoundError) as exception:
         raise click.ClickException(f"{config}: {exception}") from exception
     click.echo(f"Started {node.process_label} <{node.pk}>. It runs in the daemon, also when this terminal closes;")
