@@ -7,9 +7,9 @@ The layout is told by the lines themselves, never by a version:
 - nine columns (5.1 and later, spin-polarised): both spins in one line, under a header of two lines; without spin
   polarisation eight columns, as before.
 
-LOBSTER 3 gives the translation of the first atom's cell relative to the second's, all later versions that of the
-second: measured on published calculations of 3.0.0, 4.1 and 6.0.0 with their structures. Its heading, narrower than
-later ones, tells it, and its translations are turned round.
+LOBSTER 3 gives the translation of the first atom's cell relative to the second's, later versions that of the second:
+measured on published calculations of 3.0.0, 4.1 and 6.0.0 with their structures. The files do not tell which, the
+structure does: see :meth:`IcohpList.to_bonds`.
 
 Orbital-wise rows (``C1_2s``) follow the row of their bond and are kept apart from it.
 """
@@ -18,19 +18,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from ase import Atoms
 from numpy.typing import NDArray
 
-from aiida_getl.structures.bonds import BondList, canonical_direction
+from aiida_getl.structures.bonds import BondList, bond_vectors, canonical_direction
 
 Kind = Literal["COHP", "COOP", "COBI"]
 Layout = Literal[4, 6]
 
-_HEADING_OF_LOBSTER_3 = re.compile(r"\s*CO(HP|OP|BI)#  atomMU  atomNU +distance +translation")
+#: Distances are printed with five decimals.
+DISTANCE_TOLERANCE = 1e-3  # Å
 _ATOM = re.compile(r"([A-Z][a-z]?)(\d+)(?:_(\S+))?$")
 #: every number in these files has five decimals; one with fewer was cut off
 _VALUE = re.compile(r"-?\d+\.\d{5}$|-?nan$|-?inf$")
@@ -73,7 +75,7 @@ class IcohpList:
     atom_i, atom_j : (n,)
         Zero-based indices.
     translation : (n, 3) or None
-        Cell of atom_j; None in files of LOBSTER 2.
+        As in the file: the cell of atom_j, or minus that; None in files of LOBSTER 2.
     distance : (n,) Å
     icohp : (n, nspin)
         eV for COHP; negative is bonding there.
@@ -106,15 +108,22 @@ class IcohpList:
         """1, or 2 for spin-polarised calculations."""
         return self.icohp.shape[1]
 
-    def to_bonds(self) -> tuple[BondList, NDArray[np.float64]]:
+    def to_bonds(self, atoms: Atoms | None = None) -> tuple[BondList, NDArray[np.float64]]:
         """Return every bond once, in the canonical direction, with its value (n, nspin).
 
         An atom bonded to its own image is listed with +T and -T: one of them is kept.
 
+        Parameters
+        ----------
+        atoms
+            The structure. Without it the translations are taken to be those of ``atom_j``, which is wrong for files of
+            LOBSTER 3.
+
         Raises
         ------
         ValueError
-            For files of LOBSTER 2, which do not say between which images a bond is.
+            For files of LOBSTER 2, which do not say between which images a bond is, and if the bonds are not those of
+            the structure.
         """
         if self.translation is None:
             raise ValueError(
@@ -122,9 +131,30 @@ class IcohpList:
                 "run LOBSTER 3 or later"
             )
         listed = BondList(self.atom_i, self.atom_j, self.translation, self.distance)
+        if atoms is not None:
+            listed = _fit(listed, atoms)
         i, j, t, _ = canonical_direction(listed)
         _, first = np.unique(np.column_stack([i, j, t]), axis=0, return_index=True)
         return BondList(i[first], j[first], t[first], self.distance[first]), self.icohp[first]
+
+
+def _fit(listed: BondList, atoms: Atoms) -> BondList:
+    """Return the bonds with the translations turned round if that is how they fit the structure."""
+    highest = int(max(listed.atom_i.max(), listed.atom_j.max()))
+    if highest >= len(atoms):
+        raise ValueError(f"atom {highest + 1} is bonded, but the structure has {len(atoms)} atoms")
+    turned = replace(listed, translation=-listed.translation)
+    for bonds in (listed, turned):
+        lengths = np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1)
+        deviation = np.abs(lengths - bonds.distance)
+        if (deviation < DISTANCE_TOLERANCE).all():
+            return bonds
+    worst = int(deviation.argmax())
+    raise ValueError(
+        f"the bond of atoms {listed.atom_i[worst] + 1} and {listed.atom_j[worst] + 1} is "
+        f"{listed.distance[worst]:.4f} Å long in the list and {lengths[worst]:.4f} Å in the structure: they do not "
+        "belong together"
+    )
 
 
 @dataclass
@@ -164,7 +194,6 @@ def read_icohplist(source: Path | str) -> IcohpList:
     kind = re.match(r"\s*(COHP|COOP|COBI)#", lines[0]) if lines else None
     if kind is None:
         raise ValueError(f"{name} is not a list of LOBSTER: it does not start with COHP#, COOP# or COBI#")
-    sign = -1 if _HEADING_OF_LOBSTER_3.match(lines[0]) else 1
     spins: list[list[_Row]] = []
     complete = True
     for number, line in enumerate(lines, start=1):
@@ -175,7 +204,7 @@ def read_icohplist(source: Path | str) -> IcohpList:
         elif "spin" in line:
             continue  # the second line of a header
         else:
-            row = _parse(line, sign)
+            row = _parse(line)
             if row is not None:
                 spins[-1].append(row)
             elif number == len(lines):
@@ -195,8 +224,8 @@ def read_icohplist(source: Path | str) -> IcohpList:
     return _assemble(kind.group(1), rows, complete, name)  # type: ignore[arg-type]
 
 
-def _parse(line: str, sign: int) -> _Row | None:
-    """Return the row with its translation times ``sign``, or None if it is cut off."""
+def _parse(line: str) -> _Row | None:
+    """Return the row, or None if it is cut off."""
     fields = line.split()
     if len(fields) < 6:
         return None
@@ -206,7 +235,7 @@ def _parse(line: str, sign: int) -> _Row | None:
     if len(fields) == 6 and "." not in fields[5]:
         translation, values, n_averaged = None, fields[4:5], int(fields[5])
     elif len(fields) in (8, 9):
-        translation = (sign * int(fields[4]), sign * int(fields[5]), sign * int(fields[6]))
+        translation = (int(fields[4]), int(fields[5]), int(fields[6]))
         values, n_averaged = fields[7:], None
     else:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,6 @@ from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import Lobsterout, read_lobsterout
 from aiida_getl.quantumespresso.kpoints import KPoints, lumped_pairs, regular_grid
 from aiida_getl.structures.bonds import BondList, bond_vectors
-
-#: LOBSTER prints distances with five decimals, from positions that QE prints with about ten.
-DISTANCE_TOLERANCE = 1e-3  # Å
 
 
 class LobsterParser(Parser):
@@ -45,21 +42,21 @@ class LobsterParser(Parser):
             return self._no_icohps(log)
         try:
             icohps = read_icohplist(text)
-            bonds, values = icohps.to_bonds()
         except ValueError as exception:
             return self.exit_codes.ERROR_ICOHPLIST_UNREADABLE.format(reason=exception)
-        structure = self.node.inputs.structure
-        mismatch = find_mismatch(structure, bonds)
-        if mismatch:
-            return self.exit_codes.ERROR_STRUCTURE_MISMATCH.format(reason=mismatch)
+        atoms = self.node.inputs.structure.get_ase()
+        try:
+            bonds, values = icohps.to_bonds(atoms)
+        except ValueError as exception:
+            return self.exit_codes.ERROR_STRUCTURE_MISMATCH.format(reason=exception)
         lumped = find_lumped(bonds, self.node.inputs.parent_folder.creator)
         bonds, values = bonds.select(~lumped), values[~lumped]
         self.out(
             "bonds",
             BondStrengthsData.from_bonds(
                 # The distances of the structure itself have all digits.
-                BondList(bonds.atom_i, bonds.atom_j, bonds.translation, lengths(structure, bonds)),
-                symbols(structure),
+                replace(bonds, distance=np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1)),
+                atoms.get_chemical_symbols(),
                 values,
                 self._method(log),
                 spilling=max(log.charge_spilling, default=None),
@@ -115,34 +112,6 @@ def results(log: Lobsterout, extra: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in asdict(log).items() if value is not None} | (
         {"getl_cohp": extra} if extra else {}
     )
-
-
-def symbols(structure: orm.StructureData) -> list[str]:
-    """Return the element of every site."""
-    element = {kind.name: kind.symbol for kind in structure.kinds}
-    return [element[site.kind_name] for site in structure.sites]
-
-
-def lengths(structure: orm.StructureData, bonds: BondList) -> NDArray[np.float64]:
-    """Return the lengths (n,), Å, that the structure gives the bonds."""
-    positions = np.array([site.position for site in structure.sites])
-    return np.linalg.norm(bond_vectors(positions, np.array(structure.cell), bonds), axis=1)
-
-
-def find_mismatch(structure: orm.StructureData, bonds: BondList) -> str | None:
-    """Say how bonds contradict a structure, or return None."""
-    n_atoms = len(structure.sites)
-    highest = max(bonds.atom_i.max(), bonds.atom_j.max())
-    if highest >= n_atoms:
-        return f"atom {highest + 1} of {n_atoms} is bonded"
-    deviation = np.abs(lengths(structure, bonds) - bonds.distance)
-    worst = int(deviation.argmax())
-    if deviation[worst] > DISTANCE_TOLERANCE:
-        return (
-            f"the bond of atoms {bonds.atom_i[worst] + 1} and {bonds.atom_j[worst] + 1} is "
-            f"{bonds.distance[worst]:.4f} Å long by the analysis and {deviation[worst]:.4f} Å off in the structure"
-        )
-    return None
 
 
 def find_lumped(bonds: BondList, scf: orm.CalcJobNode | None) -> NDArray[np.bool_]:

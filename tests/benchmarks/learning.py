@@ -33,7 +33,7 @@ def published_table(data: Path) -> BondTable:
         folder = run / "2000" / str(number)
         if (folder / "ICOHPLIST.lobster").exists():  # one sub-run never converged
             atoms = read(folder / "Zr49Cu49Al2.xyz")
-            bonds, icohp = read_icohplist(folder / "ICOHPLIST.lobster").to_bonds()
+            bonds, icohp = read_icohplist(folder / "ICOHPLIST.lobster").to_bonds(atoms)
             metadata = {"run": 21, "sub_run": name}
             tables.append(table_of_structure(atoms, bonds, -icohp[:, 0], metadata, DESCRIPTORS))
     return concatenate(tables)

@@ -78,7 +78,7 @@ def published_table(reference_data):
         if not (folder / "ICOHPLIST.lobster").exists():
             continue
         atoms = read(folder / "Zr49Cu49Al2.xyz")
-        bonds, icohp = read_icohplist(folder / "ICOHPLIST.lobster").to_bonds()
+        bonds, icohp = read_icohplist(folder / "ICOHPLIST.lobster").to_bonds(atoms)
         metadata = {"run": 21, "sub_run": name}
         descriptors = default_descriptors(["Al", "Cu", "Zr"])
         tables.append(table_of_structure(atoms, bonds, -icohp[:, 0], metadata, descriptors))

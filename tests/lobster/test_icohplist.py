@@ -164,6 +164,16 @@ def test_translations_fit_the_structure(reference_data, folder, structure):
 
     format = "extxyz" if structure.endswith("xyz") else "vasp"
     atoms = read(reference_data / folder / structure, format=format)
-    bonds, _ = read_icohplist(reference_data / folder / "ICOHPLIST.lobster").to_bonds()
+    bonds, _ = read_icohplist(reference_data / folder / "ICOHPLIST.lobster").to_bonds(atoms)
     lengths = np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1)
     np.testing.assert_allclose(lengths, bonds.distance, atol=2e-5)
+
+
+def test_bonds_of_another_structure_are_refused(reference_data):
+    from ase.io import read
+
+    folder = reference_data / "lobster_samples/v4.1_CsH"
+    atoms = read(folder / "CONTCAR", format="vasp")
+    atoms.set_cell(atoms.cell * 1.01, scale_atoms=True)
+    with pytest.raises(ValueError, match="do not belong together"):
+        read_icohplist(folder / "ICOHPLIST.lobster").to_bonds(atoms)

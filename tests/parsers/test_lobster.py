@@ -161,11 +161,11 @@ def test_failures(parse, files, status, message):
 def test_another_structure_is_noticed(parse):
     outputs, node = parse(structure=bulk("Al", "fcc", 4.15, cubic=True))
     assert node.exit_status == 420
-    assert "2.8638 Å long by the analysis and 0.0707 Å off in the structure" in node.exit_message
+    assert "2.8638 Å long in the list and 2.9345 Å in the structure" in node.exit_message
     assert "bonds" not in outputs
     _, node = parse(structure=bulk("Al", "fcc", 4.05))
     assert node.exit_status == 420
-    assert "atom 4 of 1 is bonded" in node.exit_message
+    assert "atom 4 is bonded, but the structure has 1 atoms" in node.exit_message
 
 
 def test_bonds_lumped_with_their_images_are_left_out(parse):
