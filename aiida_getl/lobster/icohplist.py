@@ -143,16 +143,16 @@ def _fit(listed: BondList, atoms: Atoms) -> BondList:
     highest = int(max(listed.atom_i.max(), listed.atom_j.max()))
     if highest >= len(atoms):
         raise ValueError(f"atom {highest + 1} is bonded, but the structure has {len(atoms)} atoms")
-    turned = replace(listed, translation=-listed.translation)
-    for bonds in (listed, turned):
-        lengths = np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1)
-        deviation = np.abs(lengths - bonds.distance)
-        if (deviation < DISTANCE_TOLERANCE).all():
-            return bonds
-    worst = int(deviation.argmax())
+    both = (listed, replace(listed, translation=-listed.translation))
+    lengths = [np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1) for bonds in both]
+    deviation = np.abs(np.array(lengths) - listed.distance)
+    better = int(deviation.max(axis=1).argmin())
+    worst = int(deviation[better].argmax())
+    if deviation[better, worst] < DISTANCE_TOLERANCE:
+        return both[better]
     raise ValueError(
         f"the bond of atoms {listed.atom_i[worst] + 1} and {listed.atom_j[worst] + 1} is "
-        f"{listed.distance[worst]:.4f} Å long in the list and {lengths[worst]:.4f} Å in the structure: they do not "
+        f"{listed.distance[worst]:.4f} Å long in the list and {lengths[better][worst]:.4f} Å in the structure: they do not "
         "belong together"
     )
 
