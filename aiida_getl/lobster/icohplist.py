@@ -152,8 +152,8 @@ def _fit(listed: BondList, atoms: Atoms) -> BondList:
         return both[better]
     raise ValueError(
         f"the bond of atoms {listed.atom_i[worst] + 1} and {listed.atom_j[worst] + 1} is "
-        f"{listed.distance[worst]:.4f} Å long in the list and {lengths[better][worst]:.4f} Å in the structure: they do not "
-        "belong together"
+        f"{listed.distance[worst]:.4f} Å long in the list and {lengths[better][worst]:.4f} Å in the structure: "
+        "they do not belong together"
     )
 
 
