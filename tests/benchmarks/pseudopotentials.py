@@ -2,7 +2,7 @@
 
     python tests/benchmarks/pseudopotentials.py equations cutoffs cost
 
-Needs ld1.x and pw.x on the PATH; about a quarter of an hour of one core for everything.
+Needs ld1.x and pw.x on the PATH; about a quarter of an hour of a free core for everything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ase import Atoms
 from aiida_getl.pseudos.generate import RECOMMENDED_CUTOFFS, generate_family
 from aiida_getl.pseudos.validate import CRYSTALS, Settings, StateEquation, equation_of_state, total_energy
 
-CONVERGED_GRIDS = {"fcc Al": (16, 16, 16), "fcc Cu": (14, 14, 14), "hcp Zr": (10, 10, 6), "B2 CuZr": (8, 8, 8)}
+CONVERGED_GRIDS = {"fcc Al": (16, 16, 16), "fcc Cu": (14, 14, 14), "hcp Zr": (10, 10, 6), "B2 CuZr": (6, 6, 6)}
 CONVERGENCE_GRIDS = {"fcc Al": (10, 10, 10), "fcc Cu": (8, 8, 8), "hcp Zr": (6, 6, 4)}
 CUTOFFS = {
     "fcc Al": [(15, 240), (20, 240), (30, 120), (30, 240), (40, 240), (60, 480)],
