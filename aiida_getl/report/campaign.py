@@ -100,7 +100,7 @@ def look_further(node: orm.WorkChainNode) -> list[str]:
     for name in ("dbi", "model", "predictions"):
         if name in node.outputs:
             bond = "" if name == "model" else " --bond 0"
-            lines.append(f"  aiida-getl trace {node.outputs[name].pk}{bond}".ljust(36) + f"where the {name} comes from")
+            lines.append(f"  aiida-getl trace {node.outputs[name].pk}{bond}".ljust(36) + f"origin of the {name}")
     return lines
 
 
