@@ -26,7 +26,7 @@ def invoke():
 
 
 @pytest.fixture
-def refused(invoke, tmp_path):
+def refused(invoke, tmp_path, daemon_client):
     """Return a function that runs a configuration and returns the message it is refused with."""
 
     def run(text):
