@@ -100,7 +100,8 @@ def ensure_localhost(launcher: Sequence[str] | None, workdir: Path, label: str =
     computer.set_mpirun_command([*launcher, "-np", "{tot_num_mpiprocs}"] if launcher else [])
     # Labels run side by side, one core each: more ranks a job are asked for in its options.
     computer.set_default_mpiprocs_per_machine(1)
-    computer.set_minimum_job_poll_interval(0)
+    # Two workers that ask without a pause take up half a core, and the jobs need it.
+    computer.set_minimum_job_poll_interval(1.0)
     computer.set_prepend_text(_prepend_text())
     computer.configure(use_login_shell=False, safe_interval=0)
     return computer
