@@ -36,7 +36,7 @@ def test_computer_answers(getl_computer, work_directory):
         status, stdout, _ = transport.exec_command_wait("echo here")
     assert (status, stdout.strip()) == (0, "here")
     assert getl_computer.get_workdir() == str(work_directory)
-    assert getl_computer.get_minimum_job_poll_interval() == 0
+    assert getl_computer.get_minimum_job_poll_interval() == 1.0
 
 
 def test_nodes_live_in_postgresql_too(postgres_profile, lammps_code, cuzr_potential):
