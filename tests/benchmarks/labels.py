@@ -1,6 +1,6 @@
 """Regenerate the tables of docs/labels.md: what the settings of a label cost, and what they do to the bond strengths.
 
-    nice -n 19 python tests/benchmarks/labels.py --work /tmp/labels --atoms 24 --seed 1
+    nice -n 19 python tests/benchmarks/labels.py --work labels --atoms 24 --seed 1
 
 Quenches a small Cu50Zr50 glass and labels its bonds once per setting with pw.x, projwfc.x and getl-cohp, one after the
 other, each from scratch on one core. Results are kept in the folder; a second call computes only what is missing and
