@@ -20,6 +20,7 @@ from aiida_getl.workflows.infer import InferWorkChain
 from aiida_getl.workflows.label import LabelWorkChain, describe
 from aiida_getl.workflows.melt_quench import (
     MeltQuenchWorkChain,
+    get_amounts,
     validate_composition,
     validate_potential,
     validate_seed,
@@ -313,9 +314,8 @@ def validate_inputs(inputs, _) -> str | None:
         message = validate_cell({**inputs, "n_atoms": n_atoms}, None)
         if message:
             return message
-    composition = inputs["composition"]
-    amounts = composition.get_dict() if isinstance(composition, orm.Dict) else composition.value
-    missing = sorted(set(parse_composition(amounts)) - set(inputs["label"].get("pseudos", {})))
+    elements = parse_composition(get_amounts(inputs["composition"]))
+    missing = sorted(set(elements) - set(inputs["label"].get("pseudos", {})))
     return f"no pseudopotential for {', '.join(missing)} in `label.pseudos`" if missing else None
 
 

@@ -18,14 +18,15 @@ from aiida_getl.lammps.potential import parse_potential
 from aiida_getl.structures.composition import atom_counts, parse_composition
 
 
-def _amounts(composition: orm.Str | orm.Dict) -> str | dict[str, float]:
+def get_amounts(composition: orm.Str | orm.Dict) -> str | dict[str, float]:
+    """Return the formula or the amounts by element that a composition node holds."""
     return composition.get_dict() if isinstance(composition, orm.Dict) else composition.value
 
 
 def validate_composition(value: orm.Str | orm.Dict, _: Any) -> str | None:
     """Return why a composition is wrong, or None."""
     try:
-        parse_composition(_amounts(value))
+        parse_composition(get_amounts(value))
     except ValueError as error:
         return str(error)
     return None
@@ -50,7 +51,7 @@ def validate_inputs(value: dict[str, Any], _: Any) -> str | None:
     if not all(name in value for name in ("composition", "n_atoms", "potential")):
         return None
     try:
-        counts = atom_counts(_amounts(value["composition"]), value["n_atoms"].value)
+        counts = atom_counts(get_amounts(value["composition"]), value["n_atoms"].value)
         parse_potential(value["potential"].get_content()).check_elements(list(counts))
     except ValueError as error:
         return str(error)

@@ -19,7 +19,7 @@ ENVIRONMENT = {
 def run_program(program, text, folder):
     """Run a QE program on an input text."""
     if shutil.which(program) is None:
-        pytest.skip(f"{program} is not on the PATH")
+        pytest.fail(f"{program} is not on the PATH: `bash examples/install.sh` gets it", pytrace=False)
     result = subprocess.run([program], input=text, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
     assert "Error in routine" not in result.stdout, result.stdout[-2000:]
     assert result.returncode == 0, result.stdout[-2000:]
