@@ -17,7 +17,8 @@ from ase.io import read
 
 from aiida_getl.learning.dataset import BondTable, concatenate, table_of_structure
 from aiida_getl.learning.settings import default_descriptors
-from aiida_getl.learning.training import METHODS, train, validate
+from aiida_getl.learning.training import METHODS, train
+from aiida_getl.learning.validation import validate
 from aiida_getl.lobster.icohplist import read_icohplist
 from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 

@@ -3,7 +3,7 @@
 import pytest
 
 from aiida_getl.learning.settings import default_descriptors
-from aiida_getl.learning.training import validate
+from aiida_getl.learning.validation import validate
 
 
 @pytest.mark.slow

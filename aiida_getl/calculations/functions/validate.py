@@ -5,7 +5,7 @@ from aiida.engine import ExitCode, calcfunction
 
 from aiida_getl.data.arrays import set_arrays
 from aiida_getl.learning.settings import complete_settings
-from aiida_getl.learning.training import validate as validate_table
+from aiida_getl.learning.validation import validate as validate_table
 
 
 @calcfunction
