@@ -7,128 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Keywords with a number.
-NUMBERS = (
-    "COHPstartEnergy",
-    "COHPendEnergy",
-    "COHPSteps",
-    "gaussianSmearingWidth",
-    "useDecimalPlaces",
-    "gridDensityForPrinting",
-    "gridBufferForPrinting",
+from aiida_getl.lobster.generators import (
+    Between,
+    Generator,
+    chemical_symbol,
+    number,
+    parse_between,
+    parse_generator,
+    parse_several_centres,
 )
-#: Keywords with a text.
-TEXTS = (
-    "basisSet",
-    "basisRotation",
-    "EwaldSum",
-    "kSpaceCOHP",
-    "realspaceHamiltonian",
-    "realspaceOverlap",
-    "printPAWRealSpaceWavefunction",
-    "printLCAORealSpaceWavefunction",
-    "createFatband",
-    "customSTOforAtom",
-)
-#: Keywords that stand alone.
-FLAGS = (
-    "autoRotate",
-    "bandwiseSpilling",
-    "densityOfEnergy",
-    "doNotIgnoreExcessiveBands",
-    "doNotOrthogonalizeBasis",
-    "doNotUseAbsoluteSpilling",
-    "forceEnergyRange",
-    "forceV1HMatrix",
-    "kpointwiseSpilling",
-    "loadProjectionFromFile",
-    "LSODOS",
-    "noFFTforVisualization",
-    "noMemoryMappedFiles",
-    "onlyReadVasprun.xml",
-    "printLmosOnAtoms",
-    "printMofeAtomWise",
-    "printMofeMoleculeWise",
-    "printTotalSpilling",
-    "saveProjectionToFile",
-    "skipCar",
-    "skipCOBI",
-    "skipCOHP",
-    "skipCOOP",
-    "skipDOS",
-    "skipGrossPopulation",
-    "skipMadelungEnergy",
-    "skipMOFE",
-    "skipMolecularOrbitals",
-    "skipPAWOrthonormalityTest",
-    "skipPopulationAnalysis",
-    "skipProjection",
-    "skipReOrthonormalization",
-    "useOriginalTetrahedronMethod",
-    "useRecommendedBasisFunctions",
-    "writeAtomicOrbitals",
-    "writeBasisFunctions",
-    "writeMatricesToFile",
-)
-#: Keywords that may come several times.
-REPEATED = ("basisFunctions", "cohpGenerator", "cohpBetween", "cobiBetween")
+from aiida_getl.lobster.keywords import CONTRADICTIONS, KEYWORDS, Keyword, find_keyword
 
-#: The frozen set of keywords of LOBSTER 3 to 6 about COHP, COOP, COBI, charges, smearing, bases and generators.
-KEYWORDS = frozenset(NUMBERS + TEXTS + FLAGS + REPEATED)
-_CANONICAL = {keyword.lower(): keyword for keyword in KEYWORDS} | {"usebasisset": "basisSet"}
+__all__ = ["KEYWORDS", "Between", "Generator", "Lobsterin"]
 
-
-@dataclass(frozen=True)
-class Generator:
-    """All bonds between two distances.
-
-    Attributes
-    ----------
-    r_min, r_max : Å
-    types
-        Two chemical symbols, or None for every pair.
-    orbitalwise
-        Ask for the contributions of pairs of orbitals.
-    """
-
-    r_min: float
-    r_max: float
-    types: tuple[str, str] | None = None
-    orbitalwise: bool = False
-
-    def to_text(self) -> str:
-        """Return what follows the keyword."""
-        text = f"from {self.r_min:g} to {self.r_max:g}"
-        if self.types is not None:
-            text += f" type {self.types[0]} type {self.types[1]}"
-        return text + (" orbitalwise" if self.orbitalwise else "")
-
-
-@dataclass(frozen=True)
-class Between:
-    """One bond.
-
-    Attributes
-    ----------
-    atom_i, atom_j
-        Zero-based (one-based in the file).
-    translation
-        Cell of atom_j.
-    orbitalwise
-        Ask for the contributions of pairs of orbitals.
-    """
-
-    atom_i: int
-    atom_j: int
-    translation: tuple[int, int, int] = (0, 0, 0)
-    orbitalwise: bool = False
-
-    def to_text(self) -> str:
-        """Return what follows the keyword."""
-        text = f"atom {self.atom_i + 1} and atom {self.atom_j + 1}"
-        if any(self.translation):
-            text += " cell {} {} {}".format(*self.translation)
-        return text + (" orbitalwise" if self.orbitalwise else "")
+#: what a keyword is given: True for one that stands alone, all texts of one that may be repeated
+Setting = float | int | str | bool | tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -138,16 +31,16 @@ class Lobsterin:
     Attributes
     ----------
     settings
-        Keyword in LOBSTER's spelling -> number, text or True.
+        Keyword in LOBSTER's spelling -> number, text, True, or the texts of a keyword that may be repeated.
     basis_functions
         Element -> shells, e.g. ``{'Cu': ('3s', '4s', '3p', '3d')}``.
     generators, between
         The bonds asked for.
     cobi_between
-        Multi-centre COBIs, as text.
+        Bonds of several centres, as text.
     """
 
-    settings: dict[str, float | int | str | bool] = field(default_factory=dict)
+    settings: dict[str, Setting] = field(default_factory=dict)
     basis_functions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     generators: tuple[Generator, ...] = ()
     between: tuple[Between, ...] = ()
@@ -168,11 +61,11 @@ class Lobsterin:
             For an unknown, repeated, malformed or contradictory keyword, naming it and its line.
         """
         entries = []
-        for number, line in enumerate(text.splitlines(), start=1):
+        for line_number, line in enumerate(text.splitlines(), start=1):
             words = re.split(r"!|#|//", line, maxsplit=1)[0].split(None, 1)
             if words:
                 rest = words[1].strip() if len(words) == 2 else ""
-                entries.append((words[0], rest, f" (line {number})"))
+                entries.append((words[0], rest, f" (line {line_number})"))
         return cls._from_entries(entries)
 
     @classmethod
@@ -180,63 +73,83 @@ class Lobsterin:
         """Read a dictionary of keywords.
 
         Flags are given as True (False leaves them out). ``basisFunctions`` is a dictionary of element and shells,
-        ``'3s 3p'`` or ``['3s', '3p']``, or a list of ``'Al 3s 3p'``. ``cohpGenerator`` and ``cohpBetween`` are a text
-        as in the file, or a list of them.
+        ``'3s 3p'`` or ``['3s', '3p']``, or a list of ``'Al 3s 3p'``. Keywords that may be repeated, such as
+        ``cohpGenerator``, are a text as in the file, or a list of them.
 
         Raises
         ------
         ValueError
             As :meth:`from_text`.
         """
-        entries = []
+        entries: list[tuple[str, str, str]] = []
         for key, value in parameters.items():
-            keyword = _canonical(key, "")
-            if keyword == "basisFunctions" and isinstance(value, Mapping):
-                value = [f"{element} {_joined(shells)}" for element, shells in value.items()]
-            if keyword in FLAGS:
-                if not isinstance(value, bool):
-                    raise ValueError(f"lobsterin keyword {keyword} stands alone: give True or False, not {value!r}")
+            keyword = find_keyword(key)
+            if keyword.name == "basisFunctions" and isinstance(value, Mapping):
+                value = [f"{element} {_joined(element, shells)}" for element, shells in value.items()]
+            if isinstance(value, bool):
+                if keyword.kind not in ("flag", "option"):
+                    raise ValueError(f"lobsterin keyword {keyword.name} needs a value, not {value}")
                 if value:
                     entries.append((key, "", ""))
+            elif keyword.kind == "flag":
+                raise ValueError(f"lobsterin keyword {keyword.name} stands alone: give True or False, not {value!r}")
             elif isinstance(value, (list, tuple)):
-                entries.extend((key, str(item), "") for item in value)
+                entries.extend((key, _one_line(keyword, item), "") for item in value)
             else:
-                entries.append((key, str(value), ""))
+                entries.append((key, _one_line(keyword, value), ""))
         return cls._from_entries(entries)
 
     @classmethod
     def _from_entries(cls, entries: Sequence[tuple[str, str, str]]) -> Lobsterin:
-        settings: dict[str, float | int | str | bool] = {}
+        settings: dict[str, Setting] = {}
         basis: dict[str, tuple[str, ...]] = {}
         generators, between, cobi_between = [], [], []
         for key, rest, where in entries:
-            keyword = _canonical(key, where)
-            if keyword == "basisFunctions":
+            keyword = find_keyword(key, where)
+            if keyword.name == "basisFunctions":
                 element, shells = _basis_functions(rest, where)
                 if element in basis:
                     raise ValueError(f"lobsterin keyword basisFunctions names {element} twice{where}: join them in one")
                 basis[element] = shells
-            elif keyword == "cohpGenerator":
-                generators.append(_generator(rest, where))
-            elif keyword == "cohpBetween":
-                between.append(_between(rest, where))
-            elif keyword == "cobiBetween":
-                cobi_between.append(rest)
-            elif keyword in settings:
-                raise ValueError(f"lobsterin keyword {keyword} is given twice{where}: keep one")
+            elif keyword.name == "cohpGenerator":
+                generators.append(parse_generator(rest, where))
+            elif keyword.name == "cohpBetween":
+                between.append(parse_between(rest, where))
+            elif keyword.name == "cobiBetween":
+                cobi_between.append(parse_several_centres(rest, where))
+            elif keyword.kind == "texts":
+                if not rest:
+                    raise ValueError(f"lobsterin keyword {keyword.name}{where} needs a value")
+                settings[keyword.name] = (*settings.get(keyword.name, ()), " ".join(rest.split()))  # type: ignore[misc]
+            elif keyword.name in settings:
+                raise ValueError(f"lobsterin keyword {keyword.name} is given twice{where}: keep one")
             else:
-                settings[keyword] = _setting(keyword, rest, where)
+                settings[keyword.name] = _setting(keyword, rest, where)
         return cls(settings, basis, tuple(generators), tuple(between), tuple(cobi_between))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a dictionary of plain types that says the same."""
+        parameters: dict[str, Any] = {
+            keyword: list(value) if isinstance(value, tuple) else value for keyword, value in self.settings.items()
+        }
+        lists: dict[str, Any] = {
+            "basisFunctions": {element: list(shells) for element, shells in self.basis_functions.items()},
+            "cohpGenerator": [generator.to_text() for generator in self.generators],
+            "cohpBetween": [between.to_text() for between in self.between],
+            "cobiBetween": list(self.cobi_between),
+        }
+        return parameters | {keyword: values for keyword, values in lists.items() if values}
 
     def to_text(self) -> str:
         """Return a lobsterin that says the same."""
         lines = []
-        for keyword, value in self.settings.items():
-            lines.append(keyword if value is True else f"{keyword} {value}")
-        lines += [f"basisFunctions {element} {' '.join(shells)}" for element, shells in self.basis_functions.items()]
-        lines += [f"cohpGenerator {generator.to_text()}" for generator in self.generators]
-        lines += [f"cohpBetween {between.to_text()}" for between in self.between]
-        lines += [f"cobiBetween {text}" for text in self.cobi_between]
+        for keyword, value in self.to_dict().items():
+            if keyword == "basisFunctions":
+                lines += [f"{keyword} {element} {' '.join(shells)}" for element, shells in value.items()]
+            elif isinstance(value, list):
+                lines += [f"{keyword} {item}" for item in value]
+            else:
+                lines.append(keyword if value is True else f"{keyword} {value}")
         return "\n".join(lines) + "\n"
 
     def flag(self, keyword: str) -> bool:
@@ -245,80 +158,64 @@ class Lobsterin:
 
     def number(self, keyword: str, default: float) -> float:
         """Return the value of a keyword with a number."""
-        return float(self.settings.get(keyword, default))
+        return float(self.settings.get(keyword, default))  # type: ignore[arg-type]
+
+    def has(self, keyword: str) -> bool:
+        """Return whether a keyword is given, of whatever kind."""
+        return keyword in self.to_dict()
 
 
-def _canonical(key: str, where: str) -> str:
-    keyword = _CANONICAL.get(key.lower())
-    if keyword is None:
-        raise ValueError(f"lobsterin keyword {key!r}{where} is unknown: check its spelling, or leave it out")
-    return keyword
+def _joined(element: object, shells: object) -> str:
+    if isinstance(shells, str):
+        return shells
+    if isinstance(shells, (list, tuple)) and all(isinstance(shell, str) for shell in shells):
+        return " ".join(shells)
+    raise ValueError(
+        f"lobsterin keyword basisFunctions: the shells of {element} are {shells!r}, give e.g. ['3s', '3p'] or '3s 3p'"
+    )
 
 
-def _joined(shells: str | Sequence[str]) -> str:
-    return shells if isinstance(shells, str) else " ".join(shells)
+def _one_line(keyword: Keyword, value: object) -> str:
+    """Return a value as it stands in the file, where nothing may end the line before it is complete."""
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        raise ValueError(f"lobsterin keyword {keyword.name} is no {type(value).__name__}: give a text or a number")
+    text = str(value)
+    if re.search(r"!|#|//", text) or len(text.splitlines()) > 1:
+        raise ValueError(f"lobsterin keyword {keyword.name}: {text!r} has a comment or several lines in it, give one")
+    return text.strip()
 
 
-def _setting(keyword: str, rest: str, where: str) -> float | int | str | bool:
-    if keyword in FLAGS:
-        if rest:
-            raise ValueError(f"lobsterin keyword {keyword}{where} stands alone: leave out {rest!r}")
+def _setting(keyword: Keyword, rest: str, where: str) -> float | int | str | bool:
+    if keyword.kind == "flag" and rest:
+        raise ValueError(f"lobsterin keyword {keyword.name}{where} stands alone: leave out {rest!r}")
+    if keyword.kind in ("flag", "option") and not rest:
         return True
     if not rest:
-        raise ValueError(f"lobsterin keyword {keyword}{where} needs a value")
-    if keyword in TEXTS:
-        return rest
-    try:
-        value = float(rest)
-    except ValueError:
-        raise ValueError(f"lobsterin keyword {keyword}{where} needs a number, not {rest!r}") from None
-    return int(value) if keyword in ("COHPSteps", "useDecimalPlaces") else value
+        raise ValueError(f"lobsterin keyword {keyword.name}{where} needs a value")
+    if keyword.kind in ("text", "option"):
+        return " ".join(rest.split())
+    value = number(rest)
+    if value is None:
+        raise ValueError(f"lobsterin keyword {keyword.name}{where} needs a number, not {rest!r}")
+    if keyword.kind == "number":
+        return value
+    if value != int(value):
+        raise ValueError(f"lobsterin keyword {keyword.name}{where} needs a whole number, not {rest!r}")
+    return int(value)
 
 
 def _basis_functions(rest: str, where: str) -> tuple[str, tuple[str, ...]]:
     words = rest.split()
-    if len(words) < 2 or not re.fullmatch(r"[A-Za-z]{1,2}", words[0]):
+    element = chemical_symbol(words[0]) if len(words) > 1 else None
+    if element is None:
         raise ValueError(f"lobsterin keyword basisFunctions{where} reads 'El 3s 3p ...', not {rest!r}")
-    for shell in words[1:]:
-        if not re.fullmatch(r"[1-7][spdfSPDF]", shell):
+    shells = tuple(word.lower() for word in words[1:])
+    for shell in shells:
+        if not re.fullmatch(r"[1-7][spdf]", shell) or "spdf".index(shell[1]) >= int(shell[0]):
             raise ValueError(f"lobsterin keyword basisFunctions{where}: {shell!r} is no shell such as 3s or 4d")
-    return words[0].capitalize(), tuple(word.lower() for word in words[1:])
-
-
-_NUMBER = r"([-+]?[\d.]+(?:e[-+]?\d+)?)"
-
-
-def _generator(rest: str, where: str) -> Generator:
-    match = re.fullmatch(
-        rf"from {_NUMBER} to {_NUMBER}(?: type ([a-z]+) type ([a-z]+))?( orbitalwise)?", " ".join(rest.split()), re.I
-    )
-    if match is None:
-        raise ValueError(
-            f"lobsterin keyword cohpGenerator{where} reads 'from d1 to d2 [type A type B] [orbitalwise]', not {rest!r}"
-        )
-    r_min, r_max = float(match.group(1)), float(match.group(2))
-    if not 0 <= r_min < r_max:
-        raise ValueError(f"lobsterin keyword cohpGenerator{where}: no bond has a length from {r_min} to {r_max} Å")
-    types = (match.group(3).capitalize(), match.group(4).capitalize()) if match.group(3) else None
-    return Generator(r_min, r_max, types, bool(match.group(5)))
-
-
-def _between(rest: str, where: str) -> Between:
-    match = re.fullmatch(
-        r"atom (\d+) (?:and )?atom (\d+)(?: (?:cell|offset) (-?\d+) (-?\d+) (-?\d+))?( orbitalwise)?",
-        " ".join(rest.split()),
-        re.I,
-    )
-    if match is None or "0" in match.group(1, 2):
-        raise ValueError(
-            f"lobsterin keyword cohpBetween{where} reads 'atom i and atom j [cell a b c] [orbitalwise]' "
-            f"with atoms counted from 1, not {rest!r}"
-        )
-    i, j = int(match.group(1)) - 1, int(match.group(2)) - 1
-    a, b, c = (int(value or 0) for value in match.group(3, 4, 5))
-    if i == j and (a, b, c) == (0, 0, 0):
-        raise ValueError(f"lobsterin keyword cohpBetween{where}: atom {i + 1} has no bond with itself, give its cell")
-    return Between(i, j, (a, b, c), bool(match.group(6)))
+        if shells.count(shell) > 1:
+            raise ValueError(f"lobsterin keyword basisFunctions{where} names {shell} of {element} twice: keep one")
+    return element, shells
 
 
 def _check(lobsterin: Lobsterin) -> None:
@@ -330,15 +227,10 @@ def _check(lobsterin: Lobsterin) -> None:
         raise ValueError(f"COHPSteps {settings['COHPSteps']} is no number of steps: give 1 or more")
     if lobsterin.number("gaussianSmearingWidth", 0.2) <= 0:
         raise ValueError(f"gaussianSmearingWidth {settings['gaussianSmearingWidth']} is no width: give more than 0 eV")
+    if lobsterin.number("useDecimalPlaces", 5) < 0:
+        raise ValueError(f"useDecimalPlaces {settings['useDecimalPlaces']} is no number of decimals: give 0 or more")
     if "basisSet" in settings and len(str(settings["basisSet"]).split()) != 1:
         raise ValueError(f"basisSet {settings['basisSet']!r} is not one name such as Bunge, Koga or pbeVaspFit2015")
-    for one, other in (
-        ("saveProjectionToFile", "loadProjectionFromFile"),
-        ("skipProjection", "saveProjectionToFile"),
-    ):
-        if lobsterin.flag(one) and lobsterin.flag(other):
+    for one, other in CONTRADICTIONS:
+        if lobsterin.has(one) and lobsterin.has(other):
             raise ValueError(f"lobsterin keywords {one} and {other} contradict each other: keep one")
-    if lobsterin.flag("useRecommendedBasisFunctions") and lobsterin.basis_functions:
-        raise ValueError(
-            "lobsterin keywords useRecommendedBasisFunctions and basisFunctions contradict each other: keep one"
-        )

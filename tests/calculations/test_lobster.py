@@ -95,12 +95,12 @@ def test_starts_without_mpi(inputs):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"cohpGeneratr": "from 1 to 2"}, "keyword 'cohpGeneratr' is unknown"),
+        ({"cohpGeneratr": "from 1 to 2"}, "keyword 'cohpGeneratr' is unknown: did you mean cohpGenerator?"),
         ({"skipDOS": 1}, "skipDOS stands alone: give True or False, not 1"),
         ({"COHPstartEnergy": 6}, r"COHPstartEnergy 6\S* is not below COHPendEnergy"),
         ({"useRecommendedBasisFunctions": True}, "useRecommendedBasisFunctions and basisFunctions contradict"),
         ({"saveProjectionToFile": True, "loadProjectionFromFile": True}, "contradict each other"),
-        ({"cohpGenerator": ["from 4 to 2"]}, "no bond has a length from 4.0 to 2.0 Å"),
+        ({"cohpGenerator": ["from 4 to 2"]}, "no bond has a length from 4 to 2 Å"),
         ({"basisFunctions": {"Cu": "3x"}}, "'3x' is no shell"),
     ],
     ids=str,

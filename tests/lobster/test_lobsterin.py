@@ -1,8 +1,11 @@
 """The input of LOBSTER: what is read, written and refused."""
 
+from pathlib import Path
+
 import pytest
 
-from aiida_getl.lobster.lobsterin import Between, Generator, Lobsterin
+from aiida_getl.lobster.keywords import CONTRADICTIONS, TABLE, markdown_table
+from aiida_getl.lobster.lobsterin import KEYWORDS, Between, Generator, Lobsterin
 
 TEXT = """\
 ! a comment
@@ -37,6 +40,127 @@ def test_text_and_back():
     assert Lobsterin.from_text(lobsterin.to_text()) == lobsterin
 
 
+#: A value for every kind of keyword.
+VALUES = {"flag": "", "number": "0.3", "integer": "7", "text": "x", "texts": "a 1", "option": ""}
+FORMS = {
+    "basisFunctions": "C 2s 2p",
+    "cohpGenerator": "from 1 to 2.123456789",
+    "cohpBetween": "atom 1 and atom 2 cell -1 0 12",
+    "cobiBetween": "atom 1 cell 0 0 1 atom 2 atom 3 orbitalwise",
+}
+
+
+@pytest.mark.parametrize("keyword", TABLE, ids=lambda keyword: keyword.name)
+def test_every_keyword_is_read_in_any_case_and_written_in_lobsters(keyword):
+    value = FORMS.get(keyword.name, VALUES[keyword.kind])
+    lobsterin = Lobsterin.from_text(f"{keyword.name.upper()} {value}\n")
+    assert lobsterin.to_text().split("\n")[0].strip() == f"{keyword.name} {value}".strip()
+    assert lobsterin.has(keyword.name)
+    assert Lobsterin.from_dict(lobsterin.to_dict()) == lobsterin
+    assert list(lobsterin.to_dict()) == [keyword.name]
+
+
+def test_documentation_has_every_keyword():
+    text = markdown_table()
+    assert all(f"| `{keyword}` |" in text for keyword in KEYWORDS)
+    page = (Path(__file__).parents[2] / "docs" / "lobster.md").read_text()
+    assert text in page, "print it with `python -m aiida_getl.lobster.keywords`"
+
+
+def test_repeated_texts_are_kept():
+    lobsterin = Lobsterin.from_text("createFatband C 2s\ncreateFatband  O 2s   2p_x\n")
+    assert lobsterin.settings["createFatband"] == ("C 2s", "O 2s 2p_x")
+    assert Lobsterin.from_text(lobsterin.to_text()) == lobsterin
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("atom 3 and atom 4", Between(2, 3)),
+        ("ATOM 3 ATOM 4 OFFSET 0 -1 0", Between(2, 3, (0, -1, 0))),
+        ("atom 3 cell 1 0 0 and atom 4 cell 1 2 0 orbitalWise", Between(2, 3, (0, 2, 0), True)),
+        ("atom1 3 atom2 4", Between(2, 3)),
+        ("atom3 atom4", Between(2, 3)),
+    ],
+)
+def test_forms_of_one_bond(text, expected):
+    assert Lobsterin.from_text(f"cohpBetween {text}").between == (expected,)
+
+
+def test_order_in_a_generator_is_free():
+    expected = Generator(1.0, 2.5, ("Cu", "Zr"), True)
+    for text in (
+        "from 1 to 2.5 type cu type ZR orbitalwise",
+        "from 1 to 2.5 orbitalWise type Cu type Zr",
+        "type Cu type Zr from 1 to 2.5 orbitalwise",
+    ):
+        assert Lobsterin.from_text(f"cohpGenerator {text}").generators == (expected,)
+
+
+@pytest.mark.parametrize(("one", "other"), CONTRADICTIONS)
+def test_contradictions_are_refused(one, other):
+    kinds = {keyword.name: keyword.kind for keyword in TABLE}
+    lines = [f"{name} {FORMS.get(name, VALUES[kinds[name]])}" for name in (one, other)]
+    with pytest.raises(ValueError, match=f"{one} and {other} contradict each other"):
+        Lobsterin.from_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"basisSet": "Bunge\nskipCOHP"}, "several lines"),
+        ({"basisSet": "Bunge ! skipCOHP"}, "a comment"),
+        ({"cohpGenerator": ["from 1 to 2", "from 1 to 2\nskipCOHP"]}, "several lines"),
+        ({"COHPSteps": None}, "COHPSteps is no NoneType"),
+        ({"COHPSteps": True}, "COHPSteps needs a value"),
+        ({"COHPSteps": float("nan")}, "needs a number"),
+        ({"COHPSteps": 1.5}, "a whole number"),
+        ({"basisFunctions": {"Cu": 3}}, "the shells of Cu are 3"),
+        ({"basisFunctions": {"Cu": [3]}}, r"the shells of Cu are \[3\]"),
+        ({"basisFunctions": {"Qq": "3s"}}, "reads 'El 3s 3p ...'"),
+        ({"basisFunctions": {"Cu": "2d"}}, "'2d' is no shell"),
+        ({"basisFunctions": {"Cu": "3d 3D"}}, "names 3d of Cu twice"),
+        ({"skipdos": True, "skipDOS": True}, "given twice"),
+        ({7: True}, "'7' is unknown"),
+        ({"cohpGenerator": {"from": 1}}, "cohpGenerator is no dict"),
+    ],
+    ids=str,
+)
+def test_dictionaries_that_make_no_sense(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        Lobsterin.from_dict(parameters)
+
+
+def test_pymatgen_writes_what_is_read_here(tmp_path):
+    from pymatgen.io.lobster import Lobsterin as TheirLobsterin
+
+    theirs = TheirLobsterin(
+        dict.fromkeys(TheirLobsterin.BOOLEAN_KEYWORDS, True)
+        | dict.fromkeys(TheirLobsterin.FLOAT_KEYWORDS, 1.0)
+        | dict.fromkeys(TheirLobsterin.STRING_KEYWORDS, "1")
+        | {name: ["C 1"] for name in TheirLobsterin.LIST_KEYWORDS}
+        | {
+            "cohpgenerator": "from 0.1 to 6.0 orbitalwise",
+            "basisfunctions": ["C 2s 2p ", "O 2s 2p"],
+            "cohpbetween": ["atom 1 atom 2", "atom 1 and atom 3 orbitalwise"],
+            "cobibetween": ["atom 1 atom 2 atom 3"],
+            "cohpendenergy": 5.0,
+        }
+    )
+    for name in CONTRADICTORY:
+        del theirs[name]
+    theirs.write_lobsterin(tmp_path / "lobsterin")
+    ours = Lobsterin.from_text((tmp_path / "lobsterin").read_text())
+    assert {name.lower() for name in ours.to_dict()} == set(theirs)
+    # and back
+    (tmp_path / "ours").write_text(ours.to_text())
+    assert set(TheirLobsterin.from_file(tmp_path / "ours")) == set(theirs)
+
+
+#: One of each pair that cannot both be meant.
+CONTRADICTORY = ["saveprojectiontofile", "userecommendedbasisfunctions", "autorotate", "lsodos", "skipcobi", "skipmofe"]
+
+
 def test_dictionary_says_the_same():
     parameters = {
         "cohpStartEnergy": -10,
@@ -54,7 +178,7 @@ def test_dictionary_says_the_same():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cohpGeneratr from 1 to 2", "'cohpGeneratr'.*line 1.*unknown"),
+        ("cohpGeneratr from 1 to 2", "'cohpGeneratr'.*line 1.*unknown: did you mean cohpGenerator"),
         ("skipDOS yes", "skipDOS.*stands alone"),
         ("COHPSteps many", "COHPSteps.*number"),
         ("COHPSteps", "COHPSteps.*needs a value"),
