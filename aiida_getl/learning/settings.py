@@ -16,7 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "max_bonds_hyperparameters": 600,
     #: a bond type with fewer is not trained
     "min_bonds": 30,
-    #: what is left out together in validation: run, strain, random (leaky), or auto: run if there are two or more
+    #: what is left out together in validation: composition, run, strain, random (leaky), or auto: run if there are two
     "group_by": "auto",
     #: more groups than this are joined
     "max_folds": 10,
@@ -24,7 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "learning_curve": True,
 }
 
-GROUP_BY = ("auto", "run", "strain", "random")
+GROUP_BY = ("auto", "composition", "run", "strain", "random")
 
 
 def default_descriptors(species: Sequence[str]) -> list[dict[str, Any]]:

@@ -6,15 +6,24 @@ flatters every method; honest errors leave out whole groups.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_getl.learning.dataset import BondTable
+from aiida_getl.structures.composition import parse_composition
 from aiida_getl.structures.deformation import AS_QUENCHED
 
-GroupBy = Literal["run", "strain", "random"]
+GroupBy = Literal["composition", "run", "strain", "random"]
+
+#: What the metadata of every structure have to state for each grouping.
+GROUP_KEYS: dict[str, tuple[str, ...]] = {
+    "composition": ("composition",),
+    "run": ("run",),
+    "strain": ("run", "sub_run"),
+}
 
 #: Deformations of one glass that are almost the same, or transposes of each other. The small tensions hardly differ
 #: from the undeformed cell. A deformation that is not here is a group of its own.
@@ -39,30 +48,43 @@ def group_labels(table: BondTable, by: GroupBy, n_random: int = 8, seed: int = 0
     Parameters
     ----------
     table : bonds
-    by : ``run``: the glass; ``strain``: the deformation within the run, near copies together; ``random``: no grouping,
-        ``n_random`` random parts (leaky: for comparison with published errors only)
+    by : ``composition``: every glass of a composition, in whole percent of each element; ``run``: the glass;
+        ``strain``: the deformation within the run, near copies together; ``random``: no grouping, ``n_random`` random
+        parts (leaky: for comparison with published errors only). Where all structures state their composition, equal
+        runs of different compositions are different glasses.
     n_random, seed : for random parts
 
     Raises
     ------
     ValueError
-        For another value of ``by``, or a structure without run or sub-run.
+        For another value of ``by``, or a structure without what it is grouped by.
     """
     if by == "random":
         return np.random.default_rng(seed).permutation(len(table)) % n_random
-    if by not in ("run", "strain"):
-        raise ValueError(f"cannot group bonds by {by!r}: choose run, strain or random")
+    if by not in GROUP_KEYS:
+        raise ValueError(f"cannot group bonds by {by!r}: choose {', '.join(GROUP_KEYS)} or random")
+    known = all(entry.get("composition") is not None for entry in table.structures)
     names = []
     for number, entry in enumerate(table.structures):
-        missing = [key for key in ("run", "sub_run")[: 1 + (by == "strain")] if key not in entry]
-        if missing:
-            raise ValueError(
-                f"structure {number} has no {missing[0]!r} in its metadata: bonds cannot be grouped by {by}"
-            )
+        for key in GROUP_KEYS[by]:
+            if entry.get(key) is None:
+                raise ValueError(
+                    f"structure {number} has no {key!r} in its metadata: bonds cannot be grouped by {by}; "
+                    "state it where the structure is added"
+                )
+        composition = _normal_composition(entry["composition"]) if known or by == "composition" else ""
+        run = str(entry["run"]) if by != "composition" else ""
         strain = STRAIN_GROUPS.get(str(entry["sub_run"]), str(entry["sub_run"])) if by == "strain" else ""
-        names.append((str(entry["run"]), strain))
+        names.append((composition, run, strain))
     numbers = {name: number for number, name in enumerate(sorted(set(names)))}
     return np.array([numbers[name] for name in names], dtype=np.int64)[table.structure]
+
+
+def _normal_composition(composition: str | Mapping[str, float]) -> str:
+    """Return a composition in whole percent, whatever the order of its elements and the size of its cell."""
+    amounts = parse_composition(composition)
+    total = sum(amounts.values())
+    return " ".join(f"{element}{100 * amounts[element] / total:.0f}" for element in sorted(amounts))
 
 
 def folds(groups: NDArray[np.int64], max_folds: int, seed: int = 0) -> list[NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ from aiida_getl.learning.metrics import regression_metrics
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.splits import folds, group_labels
 from aiida_getl.learning.training import Fit, descriptor_of, grouping, methods, within_reach
+
+#: Called with the number of finished steps, the number of all, and what was finished.
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,17 @@ class Validation:
     learning_curve: dict[str, list[dict[str, Any]]]
     skipped: dict[str, str]
 
+    @property
+    def leaky(self) -> bool:
+        """True if near copies of tested bonds were trained on, which flatters every method."""
+        return self.group_by == "random"
+
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return (arrays, attributes): arrays by ``<bond type>.<name>`` and attributes of JSON types."""
         arrays = {f"{name}.{key}": a for name, columns in self.predictions.items() for key, a in columns.items()}
         attributes = {
             "group_by": self.group_by,
+            "leaky": self.leaky,
             "n_groups": self.n_groups,
             "metrics": self.metrics,
             "learning_curve": self.learning_curve,
@@ -51,83 +61,137 @@ class Validation:
         return arrays, attributes
 
 
-def validate(table: BondTable, settings: dict[str, Any], seed: int) -> Validation:
+@dataclass(frozen=True)
+class TypeSplit:
+    """The bonds of one type, and which of them each fold leaves out.
+
+    Attributes
+    ----------
+    name : bond type
+    rows : (n,) of the table that was split
+    table : the bonds
+    groups : (n,) number of the group of each
+    folds : (n,) masks of the bonds left out, every bond once
+    """
+
+    name: str
+    rows: NDArray[np.int64]
+    table: BondTable
+    groups: NDArray[np.int64]
+    folds: list[NDArray[np.bool_]]
+
+    def predict(self, fit: Fit, X: NDArray, train_on: Callable[[int], NDArray] | None = None) -> tuple:
+        """Return (mean, std), (n,) each in eV, every fold predicted from bonds outside it.
+
+        Parameters
+        ----------
+        fit : of the method
+        X : (n, 1 + features) its design matrix
+        train_on : gives the mask of the bonds to train on for the number of a fold; all outside it by default
+        """
+        mean, std = np.empty(len(X)), np.empty(len(X))
+        for number, test in enumerate(self.folds):
+            chosen = ~test if train_on is None else train_on(number)
+            regressor = fit(X[chosen], self.table.strength[chosen], self.groups[chosen], self.name)
+            mean[test], std[test] = regressor.predict(X[test], return_std=True)
+        return mean, std
+
+
+def split_by_type(
+    table: BondTable, settings: dict[str, Any], seed: int
+) -> tuple[list[TypeSplit], dict[str, str], str, int]:
+    """Return (splits, skipped, group_by, n_groups): the folds of each bond type that can be validated.
+
+    Parameters
+    ----------
+    table : labelled bonds; those longer than the ``r_max`` of the settings are left out
+    settings : complete, see :func:`aiida_getl.learning.settings.validate_settings`
+    seed : of the division of groups into folds
+
+    Returns
+    -------
+    splits : of the bond types with enough bonds and groups
+    skipped : by other bond type, the reason
+    group_by : what is left out together, never ``auto``
+    n_groups : number of groups of all types
+    """
+    near = within_reach(table, settings)
+    original = np.flatnonzero(table.distance <= settings["r_max"])
+    by = grouping(near, settings["group_by"])
+    groups = group_labels(near, by, n_random=settings["max_folds"], seed=seed)
+    splits, skipped = [], {}
+    for name in near.types():
+        rows = np.flatnonzero(near.type == name)
+        own = groups[rows]
+        masks = [np.isin(own, members) for members in folds(own, settings["max_folds"], seed)]
+        fewest = min(int(np.sum(~test)) for test in masks)
+        if len(masks) < 2:
+            skipped[name] = f"its {len(rows)} bonds belong to one group ({by}): none can be left out"
+        elif fewest < settings["min_bonds"]:
+            skipped[name] = (
+                f"{len(rows)} bonds; without one group {fewest} are left, "
+                f"at least {settings['min_bonds']} are needed (min_bonds)"
+            )
+        else:
+            splits.append(TypeSplit(name, original[rows], near.select(rows), own, masks))
+    return splits, skipped, by, len(np.unique(groups))
+
+
+def validate(table: BondTable, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Validation:
     """Predict every group from the others: distance only, the published method, and the model of :func:`train`.
 
     The published method is left out if the table has no end-atom SOAP.
 
     Parameters
     ----------
-    table, settings, seed : as for :func:`train`
+    table, settings, seed : as for :func:`aiida_getl.learning.training.train`
+    progress : called after each bond type and method
     """
     settings = validate_settings(settings)
-    whole, table = table, within_reach(table, settings)
-    original = np.flatnonzero(whole.distance <= settings["r_max"])
-    by = grouping(table, settings["group_by"])
-    groups = group_labels(table, by, n_random=settings["max_folds"], seed=seed)
+    splits, skipped, by, n_groups = split_by_type(table, settings, seed)
     fits = methods(table, settings, seed)
     metrics: dict[str, dict[str, dict[str, Any]]] = {}
     predictions: dict[str, dict[str, NDArray]] = {}
     curves: dict[str, list[dict[str, Any]]] = {}
-    skipped: dict[str, str] = {}
-    for name in table.types():
-        rows = np.flatnonzero(table.type == name)
-        part, own = table.select(rows), groups[rows]
-        parts = [np.isin(own, members) for members in folds(own, settings["max_folds"], seed)]
-        fewest = min(int(np.sum(~test)) for test in parts)
-        if len(parts) < 2:
-            skipped[name] = f"its {len(rows)} bonds belong to one group ({by}): none can be left out"
-            continue
-        if fewest < settings["min_bonds"]:
-            skipped[name] = (
-                f"{len(rows)} bonds; without one group {fewest} are left, "
-                f"at least {settings['min_bonds']} are needed (min_bonds)"
-            )
-            continue
-        columns: dict[str, NDArray] = {"row": original[rows], "group": own, "target": part.strength}
-        metrics[name] = {}
+    n_steps = len(splits) * len(fits)
+    for split in splits:
+        columns: dict[str, NDArray] = {"row": split.rows, "group": split.groups, "target": split.table.strength}
+        metrics[split.name] = {}
         for method, fit in fits.items():
-            X = part.design_matrix(descriptor_of(method, settings))
-            mean, std = np.empty(len(rows)), np.empty(len(rows))
-            for test in parts:
-                regressor = fit(X[~test], part.strength[~test], own[~test], name)
-                mean[test], std[test] = regressor.predict(X[test], return_std=True)
+            X = split.table.design_matrix(descriptor_of(method, settings))
+            mean, std = split.predict(fit, X)
             columns[f"{method}_mean"], columns[f"{method}_std"] = mean, std
-            metrics[name][method] = regression_metrics(part.strength, mean, std)
-        predictions[name] = columns
-        if settings["learning_curve"] and len(parts) > 2:
-            X = part.design_matrix(settings["descriptor"]["kind"])
-            rmse = metrics[name]["model"]["rmse"]
-            curves[name] = _learning_curve(X, part.strength, own, parts, fits["model"], name, settings, seed, rmse)
-    return Validation(by, len(np.unique(groups)), metrics, predictions, curves, skipped)
+            metrics[split.name][method] = regression_metrics(columns["target"], mean, std, split.groups)
+            if progress is not None:
+                done = len(predictions) * len(fits) + len(metrics[split.name])
+                progress(done, n_steps, f"{split.name}, {method.replace('_', ' ')}")
+        predictions[split.name] = columns
+        if settings["learning_curve"] and len(split.folds) > 2:
+            X = split.table.design_matrix(descriptor_of("model", settings))
+            rmse = metrics[split.name]["model"]["rmse"]
+            curves[split.name] = _curve_of_groups(split, X, fits["model"], settings["min_bonds"], seed, rmse)
+    return Validation(by, n_groups, metrics, predictions, curves, skipped)
 
 
-def _learning_curve(
-    X: NDArray,
-    y: NDArray,
-    groups: NDArray,
-    parts: list[NDArray],
-    fit: Fit,
-    name: str,
-    settings: dict[str, Any],
-    seed: int,
-    rmse_of_all: float,
+def _curve_of_groups(
+    split: TypeSplit, X: NDArray, fit: Fit, min_bonds: int, seed: int, rmse_of_all: float
 ) -> list[dict[str, Any]]:
     """Train on 1, 2, 4, ... of the groups not left out; the last point, all of them, is known already."""
     rng = np.random.default_rng(seed)
-    orders = [rng.permutation(np.unique(groups[~test])) for test in parts]
+    orders = [rng.permutation(np.unique(split.groups[~test])) for test in split.folds]
     most = min(len(order) for order in orders)
     points = []
     n_groups = 1
     while n_groups < most:
-        chosen = [~test & np.isin(groups, order[:n_groups]) for test, order in zip(parts, orders, strict=True)]
-        if min(int(mask.sum()) for mask in chosen) >= settings["min_bonds"]:
-            mean = np.empty(len(y))
-            for test, mask in zip(parts, chosen, strict=True):
-                mean[test] = fit(X[mask], y[mask], groups[mask], name).predict(X[test])
-            points.append(_point(n_groups, [int(mask.sum()) for mask in chosen], regression_metrics(y, mean)["rmse"]))
+        chosen = [
+            ~test & np.isin(split.groups, order[:n_groups]) for test, order in zip(split.folds, orders, strict=True)
+        ]
+        if min(int(mask.sum()) for mask in chosen) >= min_bonds:
+            mean, _ = split.predict(fit, X, chosen.__getitem__)
+            rmse = regression_metrics(split.table.strength, mean)["rmse"]
+            points.append(_point(n_groups, [int(mask.sum()) for mask in chosen], rmse))
         n_groups *= 2
-    return [*points, _point(most, [int(np.sum(~test)) for test in parts], rmse_of_all)]
+    return [*points, _point(most, [int(np.sum(~test)) for test in split.folds], rmse_of_all)]
 
 
 def _point(n_groups: int, n_bonds: list[int], rmse: float) -> dict[str, Any]:

@@ -55,6 +55,25 @@ def test_folds_are_whole_groups_of_even_size():
     assert len(folds(groups[:50], 10)) == 1
 
 
+def test_compositions_are_compared_by_their_share_of_each_element(table):
+    formulas = ["Zr49Cu49Al2", "Al4Cu98Zr98", {"Al": 2, "Cu": 49, "Zr": 49}, "CuZr", "Zr54Cu54"]
+    for entry, formula in zip(table.structures[:5], formulas, strict=True):
+        entry["composition"] = formula
+    for entry in table.structures[5:]:
+        entry["composition"] = "Zr45Cu45Al10"
+    groups = group_labels(table, "composition")
+    assert len(np.unique(groups)) == 3
+    assert len(np.unique(groups[:6])) == len(np.unique(groups[6:10])) == 1
+    assert groups[10] != groups[6] != groups[0] != groups[10]
+
+
+def test_the_same_run_of_another_composition_is_another_glass(table):
+    for number, entry in enumerate(table.structures):
+        entry["run"], entry["composition"] = 1, "CuZr" if number < 15 else "CuZr2"
+    assert len(np.unique(group_labels(table, "run"))) == 2
+    assert not set(group_labels(table, "strain")[:30]) & set(group_labels(table, "strain")[30:])
+
+
 def test_bad_input_is_refused(table):
     with pytest.raises(ValueError, match="'moon'"):
         group_labels(table, "moon")
@@ -62,3 +81,8 @@ def test_bad_input_is_refused(table):
     with pytest.raises(ValueError, match="structure 3 has no 'sub_run'"):
         group_labels(table, "strain")
     assert len(np.unique(group_labels(table, "run"))) == 2
+    with pytest.raises(ValueError, match=r"structure 0 has no 'composition'.*state it"):
+        group_labels(table, "composition")
+    table.structures[0]["run"] = None
+    with pytest.raises(ValueError, match="structure 0 has no 'run'"):
+        group_labels(table, "run")
