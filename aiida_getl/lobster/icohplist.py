@@ -33,9 +33,13 @@ Layout = Literal[4, 6]
 
 #: Distances are printed with five decimals.
 DISTANCE_TOLERANCE = 1e-3  # Å
-_ATOM = re.compile(r"([A-Z][a-z]?)(\d+)(?:_(\S+))?$")
-#: every number in these files has five decimals; one with fewer was cut off
-_VALUE = re.compile(r"-?\d+\.\d{5}$|-?nan$|-?inf$")
+_ATOM = re.compile(r"([A-Z][a-z]?)([1-9]\d{0,8})(?:_(\S+))?", re.A)
+_COUNT = re.compile(r"\d{1,9}", re.A)
+_CELL = re.compile(r"-?\d{1,6}", re.A)
+_DISTANCE = re.compile(r"\d{1,9}\.\d+", re.A)
+_VALUE = re.compile(r"-?\d{1,12}\.(\d+)|-?nan|-?inf", re.A)
+#: decimals of a value where useDecimalPlaces does not ask for others
+_DECIMALS = 5
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,12 @@ class IcohpList:
         return self.icohp.shape[1]
 
     def to_bonds(self, atoms: Atoms | None = None) -> tuple[BondList, NDArray[np.float64]]:
-        """Return every bond once, in the canonical direction, with its value (n, nspin).
+        """Return every bond once, in the canonical direction, with its value (n, nspin); see :meth:`unique_bonds`."""
+        bonds, rows = self.unique_bonds(atoms)
+        return bonds, self.icohp[rows]
+
+    def unique_bonds(self, atoms: Atoms | None = None) -> tuple[BondList, NDArray[np.int64]]:
+        """Return every bond once, in the canonical direction, and the row of the list that each is from, (n,).
 
         An atom bonded to its own image is listed with +T and -T: one of them is kept.
 
@@ -135,7 +144,7 @@ class IcohpList:
             listed = _fit(listed, atoms)
         i, j, t, _ = canonical_direction(listed)
         _, first = np.unique(np.column_stack([i, j, t]), axis=0, return_index=True)
-        return BondList(i[first], j[first], t[first], self.distance[first]), self.icohp[first]
+        return BondList(i[first], j[first], t[first], self.distance[first]), first
 
 
 def _fit(listed: BondList, atoms: Atoms) -> BondList:
@@ -157,7 +166,7 @@ def _fit(listed: BondList, atoms: Atoms) -> BondList:
     )
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Row:
     label: int
     element_i: str
@@ -170,6 +179,7 @@ class _Row:
     translation: tuple[int, int, int] | None
     values: list[float]
     n_averaged: int | None
+    decimals: int
 
     def key(self) -> tuple:
         return self.label, self.atom_i, self.orbital_i, self.atom_j, self.orbital_j, self.translation
@@ -181,65 +191,70 @@ def read_icohplist(source: Path | str) -> IcohpList:
     Parameters
     ----------
     source
-        A path, or the text of the file.
+        A path, or the text of the file. Of a file that was cut off, what is complete is read.
 
     Raises
     ------
     ValueError
-        For a file that is none of these, or has not a single complete line.
+        For a file that is none of these, is damaged other than at its end, or has not a single complete line.
     """
     name = "the list" if isinstance(source, str) else str(source)
-    text = source if isinstance(source, str) else source.read_text()
-    lines = text.splitlines()
-    kind = re.match(r"\s*(COHP|COOP|COBI)#", lines[0]) if lines else None
+    text = source if isinstance(source, str) else source.read_text(errors="replace")
+    lines = text.split("\n")
+    kind = re.match(r"\s*(COHP|COOP|COBI)#", lines[0])
     if kind is None:
         raise ValueError(f"{name} is not a list of LOBSTER: it does not start with COHP#, COOP# or COBI#")
     spins: list[list[_Row]] = []
+    n_columns = 0
     complete = True
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         if "#" in line:
             spins.append([])
-        elif "spin" in line:
-            continue  # the second line of a header
+        elif "spin" in line:  # the second line of a header
+            n_columns = line.count("spin")
+        elif (row := _parse(line)) is not None and (number < len(lines) or _is_whole(row, spins[0], n_columns)):
+            spins[-1].append(row)
+        elif number == len(lines):
+            complete = False
         else:
-            row = _parse(line)
-            if row is not None:
-                spins[-1].append(row)
-            elif number == len(lines):
-                complete = False
-            else:
-                raise ValueError(f"{name}, line {number} is not understood: {line!r}")
+            raise ValueError(f"{name}, line {number} is not understood: {line[:120]!r}")
+    if len(spins) > 2:
+        raise ValueError(f"{name} has {len(spins)} headers, there are two spins at most: it is several lists in one")
     rows = spins[0]
-    if not rows:
+    if not any(not row.orbital_i for row in rows):
         raise ValueError(f"{name} has no complete line: the run that wrote it was stopped, or found no interaction")
+    if any(len(row.values) != len(rows[0].values) for block in spins for row in block):
+        raise ValueError(f"{name} has lines of one and of two spins: it is damaged, run the analysis again")
+    if any((row.translation is None) != (rows[0].translation is None) for block in spins for row in block):
+        raise ValueError(f"{name} has lines with and without translations: it is damaged, run the analysis again")
     if len(spins) == 2:
-        second = {row.key(): row for row in spins[1]}
+        second = {row.key(): row.values for row in spins[1]}
         both = [row for row in rows if row.key() in second]
+        if not any(not row.orbital_i for row in both):
+            raise ValueError(f"{name} has no complete line of the second spin: the run that wrote it was stopped")
         complete = complete and len(both) == len(rows)
-        for row in both:
-            row.values += second[row.key()].values
-        rows = both
+        rows = [replace(row, values=row.values + second[row.key()]) for row in both]
     return _assemble(kind.group(1), rows, complete, name)  # type: ignore[arg-type]
 
 
 def _parse(line: str) -> _Row | None:
-    """Return the row, or None if it is cut off."""
+    """Return the row, or None if it is none."""
     fields = line.split()
-    if len(fields) < 6:
+    if len(fields) < 6 or not _COUNT.fullmatch(fields[0]) or not _DISTANCE.fullmatch(fields[3]):
         return None
-    left, right = _ATOM.match(fields[1]), _ATOM.match(fields[2])
-    if left is None or right is None or not fields[0].isdigit():
+    left, right = _ATOM.fullmatch(fields[1]), _ATOM.fullmatch(fields[2])
+    if left is None or right is None or (left.group(3) is None) != (right.group(3) is None):
         return None
-    if len(fields) == 6 and "." not in fields[5]:
+    if len(fields) == 6 and _COUNT.fullmatch(fields[5]):
         translation, values, n_averaged = None, fields[4:5], int(fields[5])
-    elif len(fields) in (8, 9):
+    elif len(fields) in (8, 9) and all(_CELL.fullmatch(cell) for cell in fields[4:7]):
         translation = (int(fields[4]), int(fields[5]), int(fields[6]))
         values, n_averaged = fields[7:], None
     else:
         return None
-    if not all(_VALUE.match(value) for value in values):
+    if not all(_VALUE.fullmatch(value) for value in values):
         return None
     return _Row(
         label=int(fields[0]),
@@ -253,23 +268,28 @@ def _parse(line: str) -> _Row | None:
         translation=translation,
         values=[float(value) for value in values],
         n_averaged=n_averaged,
+        decimals=min((len(value.split(".")[1]) for value in values if "." in value), default=_DECIMALS),
     )
 
 
+def _is_whole(row: _Row, rows: list[_Row], n_columns: int) -> bool:
+    """Whether the last line of a file, which ends without a newline, was not cut off."""
+    if row.n_averaged is not None:  # its last number may have had more digits
+        return False
+    decimals = rows[0].decimals if rows else _DECIMALS
+    return row.decimals >= decimals and len(row.values) == (n_columns or 1)
+
+
 def _assemble(kind: Kind, rows: list[_Row], complete: bool, name: str) -> IcohpList:
-    n_spins = len(rows[0].values)
-    if rows and len(rows[-1].values) < n_spins:  # the last line lost its second spin
-        rows, complete = rows[:-1], False
-    if any(len(row.values) != n_spins for row in rows):
-        raise ValueError(f"{name} has lines of one and of two spins")
-    bonds: list[_Row] = []
-    orbitals: list[tuple[int, _Row]] = []
-    for row in rows:
-        if row.orbital_i or row.orbital_j:
-            orbitals.append((len(bonds) - 1, row))
-        else:
-            bonds.append(row)
+    bonds = [row for row in rows if not row.orbital_i]
+    number = {row.label: n for n, row in enumerate(bonds)}
+    orbitals = [row for row in rows if row.orbital_i]
+    if len(number) < len(bonds):
+        raise ValueError(f"{name} numbers two bonds alike: it is damaged, run the analysis again")
+    if lost := [row.label for row in orbitals if row.label not in number]:
+        raise ValueError(f"{name} has orbitals of bond {lost[0]}, but not that bond: it is damaged")
     with_cells = rows[0].translation is not None
+    n_spins = len(rows[0].values)
     return IcohpList(
         kind=kind,
         label=np.array([row.label for row in bonds], dtype=np.int64),
@@ -282,10 +302,10 @@ def _assemble(kind: Kind, rows: list[_Row], complete: bool, name: str) -> IcohpL
         icohp=np.array([row.values for row in bonds], dtype=float).reshape(-1, n_spins),
         n_averaged=None if with_cells else np.array([row.n_averaged for row in bonds], dtype=np.int64),
         orbitals=OrbitalRows(
-            bond=np.array([bond for bond, _ in orbitals], dtype=np.int64),
-            orbital_i=np.array([row.orbital_i for _, row in orbitals], dtype=str),
-            orbital_j=np.array([row.orbital_j for _, row in orbitals], dtype=str),
-            icohp=np.array([row.values for _, row in orbitals], dtype=float).reshape(-1, n_spins),
+            bond=np.array([number[row.label] for row in orbitals], dtype=np.int64),
+            orbital_i=np.array([row.orbital_i for row in orbitals], dtype=str),
+            orbital_j=np.array([row.orbital_j for row in orbitals], dtype=str),
+            icohp=np.array([row.values for row in orbitals], dtype=float).reshape(-1, n_spins),
         ),
         complete=complete,
     )

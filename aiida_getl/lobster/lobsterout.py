@@ -9,6 +9,8 @@ from pathlib import Path
 #: Marks a lobsterout of this package's own engine in its first line.
 OWN_ENGINE = "getl-cohp"
 
+_DECIMAL = r"\d{1,12}(?:\.\d{1,12})?"
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -39,6 +41,8 @@ class Lobsterout:
         Orbitals in use per element, e.g. ``{'C': ('2s', '2p_y', '2p_z', '2p_x')}``.
     n_interactions
         Number of bonds found.
+    n_spins
+        1 or 2; None before the spillings are printed.
     charge_spilling, total_spilling
         Per spin, as fractions (0.0112 for 1.12 %).
     electrons_recovered, electrons
@@ -63,6 +67,7 @@ class Lobsterout:
     basis_set: str | None
     basis: dict[str, tuple[str, ...]]
     n_interactions: int | None
+    n_spins: int | None
     charge_spilling: tuple[float, ...]
     total_spilling: tuple[float, ...]
     electrons_recovered: float | None
@@ -92,18 +97,20 @@ def read_lobsterout(source: Path | str) -> Lobsterout:
         A path, or the text of the file.
     """
     text = source if isinstance(source, str) else source.read_text(errors="replace")
+    undetected = re.search(r"could not determine which program was used", text, re.I) is not None
+    text = _without_cut_line(text)
     lines = text.splitlines()
     warnings = _warnings(lines)
     engine, version = _engine(text)
-    program = re.search(r"detecting used PAW program\.\.\. *(\S.*?)\s*$", text, re.M)
-    threads = re.search(r"using (\d+) threads?", text)
-    interactions = re.search(r"found (\d+) interactions?", text)
-    electrons = re.search(r"electrons recovered by projection: *([\d.]+) of ([\d.]+)", text)
-    not_orthonormal = re.search(r"(\d+) of (\d+) k-points could not be orthonormalized", text)
-    undetected = re.search(r"could not determine which program was used", text, re.I) is not None
+    program = re.search(r"detecting used PAW program\.\.\. *(\S[^\n]{0,200}?) *$", text, re.M)
+    threads = re.search(r"using (\d{1,6}) threads?\b", text)
+    interactions = re.search(r"found (\d{1,9}) interactions?\b", text)
+    electrons = re.search(rf"electrons recovered by projection: *({_DECIMAL}) of ({_DECIMAL})\s", text)
+    not_orthonormal = re.search(r"\b(\d{1,9}) of (\d{1,9}) k-points could not be orthonormalized", text)
     basis_set, basis = _basis(lines)
     bands_needed = _bands_needed(warnings)
     timing = _timing(text)
+    charge_spilling = _percentages("charge", text)
     return Lobsterout(
         engine=engine,
         version=version,
@@ -112,8 +119,9 @@ def read_lobsterout(source: Path | str) -> Lobsterout:
         basis_set=basis_set,
         basis=basis,
         n_interactions=int(interactions.group(1)) if interactions else None,
-        charge_spilling=_percentages(r"abs\. charge +spilling: *([\d.]+|-?nan) *%", text),
-        total_spilling=_percentages(r"abs\. total +spilling: *([\d.]+|-?nan) *%", text),
+        n_spins=2 if "spillings for spin channel" in text else 1 if charge_spilling else None,
+        charge_spilling=charge_spilling,
+        total_spilling=_percentages("total", text),
         electrons_recovered=float(electrons.group(1)) if electrons else None,
         electrons=float(electrons.group(2)) if electrons else None,
         warnings=tuple(warnings),
@@ -124,27 +132,34 @@ def read_lobsterout(source: Path | str) -> Lobsterout:
         ),
         program_not_detected=undetected,
         timing=timing,
-        finished=re.search(r"finished in .* of wall time", text) is not None,
+        finished=re.search(r"finished in [^\n]{0,100} of wall time", text) is not None,
     )
 
 
 def _engine(text: str) -> tuple[str | None, str | None]:
-    match = re.match(rf"\s*(LOBSTER|{OWN_ENGINE}) v(\S*)", text)
+    match = re.match(rf"\s{{0,99}}(LOBSTER|{OWN_ENGINE}) v(\S{{0,40}})", text)
     if match is None:
         return None, None
     # One published LOBSTER prints "v (g++ ...)": no version.
     return match.group(1), match.group(2).strip("(") or None
 
 
-def _percentages(pattern: str, text: str) -> tuple[float, ...]:
-    return tuple(round(float(value) / 100, 8) for value in re.findall(pattern, text))
+def _without_cut_line(text: str) -> str:
+    """Return the text without a last line that may have been cut off: its numbers could be wrong."""
+    head, _, tail = text.rpartition("\n")
+    return text if re.search(r"ms of sys +time\s*$", tail) else head + "\n"
+
+
+def _percentages(kind: str, text: str) -> tuple[float, ...]:
+    found = re.findall(rf"abs\. {kind} {{1,3}}spilling: {{0,9}}({_DECIMAL}|-?nan) {{0,3}}%", text)
+    return tuple(round(float(value) / 100, 8) for value in found)
 
 
 def _basis(lines: list[str]) -> tuple[str | None, dict[str, tuple[str, ...]]]:
     basis_set, basis = None, {}
     start = next((n for n, line in enumerate(lines) if line.startswith("setting up local basis functions")), None)
     for line in lines[start + 1 :] if start is not None else []:
-        match = re.match(r"\s*([A-Z][a-z]?) \(([^)]+)\) (.+)$", line)
+        match = re.match(r" *([A-Z][a-z]?) \(([^)]{1,80})\) (.+)$", line)
         if match is None:
             break
         basis_set = match.group(2)
@@ -157,29 +172,37 @@ def _warnings(lines: list[str]) -> list[str]:
     found: list[str] = []
     open_block = False
     for line in lines:
-        match = re.search(r"WARNING: *(.*?)\s*$", line)
-        if match is None:
+        _, mark, text = line.partition("WARNING:")
+        if not mark:
             open_block = False
             continue
         # A line that does not begin the line, as after "projecting...", starts a block.
         if open_block and line.startswith("WARNING"):
-            found[-1] += " " + match.group(1)
+            found[-1] += " " + text.strip()
         else:
-            found.append(match.group(1))
+            found.append(text.strip())
         open_block = True
     return found
 
 
 def _is_too_few_bands(warning: str) -> bool:
-    return re.search(r"bands", warning, re.I) is not None and (
-        re.search(r"(too few|fewer|less|not enough|insufficient|at least|more) ", warning, re.I) is not None
+    """Whether a warning asks for more bands; that there are more than needed is no trouble."""
+    if not re.search(r"\bbands\b", warning, re.I):
+        return False
+    return bool(
+        re.search(
+            r"\b(too few|fewer|less|not enough|insufficient|at least|or more)\b|"
+            r"\bmore (PAW )?bands (are|is) (needed|required)|\b(need|increase|larger than|exceeds)\b",
+            warning,
+            re.I,
+        )
     )
 
 
 def _bands_needed(warnings: list[str]) -> int | None:
     for warning in warnings:
         if _is_too_few_bands(warning):
-            numbers = [int(number) for number in re.findall(r"\b\d+\b", warning)]
+            numbers = [int(number) for number in re.findall(r"\b\d{1,9}\b", warning)]
             if numbers:
                 return max(numbers)
     return None
@@ -188,7 +211,9 @@ def _bands_needed(warnings: list[str]) -> int | None:
 def _timing(text: str) -> Timing | None:
     seconds = []
     for kind in ("wall", "user", "sys"):
-        match = re.search(rf"(\d+) h +(\d+) min +(\d+) s +(\d+) ms of {kind} +time", text)
+        match = re.search(
+            r"\b(\d{1,7}) h {1,3}(\d{1,2}) min {1,3}(\d{1,2}) s {1,3}(\d{1,3}) ms of " + kind + " {1,3}time", text
+        )
         if match is None:
             return None
         hours, minutes, whole, thousandths = (int(group) for group in match.groups())

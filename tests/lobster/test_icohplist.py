@@ -177,3 +177,83 @@ def test_bonds_of_another_structure_are_refused(reference_data):
     atoms.set_cell(atoms.cell * 1.01, scale_atoms=True)
     with pytest.raises(ValueError, match="do not belong together"):
         read_icohplist(folder / "ICOHPLIST.lobster").to_bonds(atoms)
+
+
+SAMPLES = ["v2_GaAs", "v4.1_CsH", "v4.1_NaCl_spin", "v5.1.1_FeNi3_spin", "v6.0.0_diamond_qe75"]
+
+
+def assert_part_of(part, whole):
+    """Check that every row of a cut list is a row of the whole one, with both spins or with the first alone."""
+    n = part.n_spins
+    np.testing.assert_array_equal(part.label, whole.label[: len(part)])
+    np.testing.assert_array_equal(part.distance, whole.distance[: len(part)])
+    np.testing.assert_array_equal(part.icohp, whole.icohp[: len(part), :n])
+    if whole.n_averaged is not None:
+        np.testing.assert_array_equal(part.n_averaged, whole.n_averaged[: len(part)])
+    np.testing.assert_array_equal(part.orbitals.orbital_j, whole.orbitals.orbital_j[: len(part.orbitals)])
+    np.testing.assert_array_equal(part.orbitals.icohp, whole.orbitals.icohp[: len(part.orbitals), :n])
+
+
+def read_if_any(text):
+    """Return the list, or None if it has no complete line (of a spin)."""
+    try:
+        return read_icohplist(text)
+    except ValueError as error:
+        if "no complete line" in str(error) or "not a list of LOBSTER" in str(error):
+            return None
+        raise
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_cut_anywhere_complete_rows_survive(reference_data, sample):
+    text = (reference_data / "lobster_samples" / sample / "ICOHPLIST.lobster").read_text()
+    whole = read_icohplist(text)
+    n_header = 1 + ("spin" in text.split("\n")[1])
+    second = text.find("COHP#", 10) - 2  # where the second spin starts
+    ends = set(range(len(text))) if len(text) < 1000 else set(np.linspace(0, len(text) - 1, 60).astype(int))
+    if second > 0:
+        ends |= set(range(second - 3, second + 250))
+    for end in ends:
+        cut = text[:end]
+        n_lines = [block.count("\n") - n_header for block in cut.split("COHP#")[1:]]
+        n_rows = max(0, n_lines[-1]) if n_lines else 0
+        part = read_if_any(cut)
+        if part is None:
+            assert n_rows == 0
+            continue
+        assert_part_of(part, whole)
+        assert len(part) + len(part.orbitals) - n_rows in (0, 1) or end < second + 120
+
+
+def test_number_of_decimals_is_told_by_the_first_row():
+    text = V4_SPIN.split("\n  COHP#")[0].replace("-0.13830", "-0.13830123").replace("-0.01000", "-0.01000456")
+    values = read_icohplist(text)
+    assert values.complete
+    assert values.icohp[:, 0].tolist() == [-0.13830123, -0.01000456, -0.01000456]
+    values = read_icohplist(text[:-1])
+    assert not values.complete
+    assert len(values) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("Fe1 ", "Fe0 ", "line 2 is not understood"),
+        ("2.51376", "2.5.376", "line 2 is not understood"),
+        ("0   0   0 ", "0   x   0 ", "line 2 is not understood"),
+        ("0   0   0 ", "0   9999999999   0 ", "line 2 is not understood"),
+        ("-0.13830\n", "-0.13830  -0.2\n", "lines of one and of two spins"),
+        ("      2     Fe1", "      1     Fe1", "numbers two bonds alike"),
+        ("      2     Fe1     Fe1 ", "      9     Fe1_4s     Fe1_4s ", "orbitals of bond 9, but not that bond"),
+        ("  COHP#       atomMU", "  COHP#\n  COHP#       atomMU", "4 headers"),
+    ],
+)
+def test_damage_is_told(old, new, message):
+    with pytest.raises(ValueError, match=message):
+        read_icohplist(V4_SPIN.replace(old, new))
+
+
+@pytest.mark.parametrize("text", ["", "\n", "COHP#", "COHP#\n\x00\ufffd\n1", "\x7fELF", "COHP#\n" + "9" * 5000])
+def test_rubbish_is_refused(text):
+    with pytest.raises(ValueError, match=r"not a list of LOBSTER|no complete line|not understood"):
+        read_icohplist(text)

@@ -1,5 +1,7 @@
 """Reports of LOBSTER, finished and not."""
 
+from dataclasses import asdict
+
 import pytest
 
 from aiida_getl.lobster.lobsterout import Timing, format_timing, read_lobsterout
@@ -119,6 +121,67 @@ def test_published_reports(reference_data, file, version, n_interactions, charge
     assert out.basis
     assert not out.too_few_bands
     assert not out.one_core_run
+
+
+REPORTS = [
+    "lobsterout/lobsterout.GaAs",
+    "lobsterout/lobsterout.normal",
+    "lobsterout/lobsterout.onethread",
+    "lobsterout/lobsterout.twospins",
+    "lobsterout/lobsterout_v511",
+    "v4.1_CsH/lobsterout",
+    "v6.0.0_diamond_qe75/lobsterout",
+]
+
+
+@pytest.mark.parametrize("file", REPORTS)
+def test_cut_anywhere_says_nothing_false(reference_data, file):
+    text = (reference_data / "lobster_samples" / file).read_text()
+    whole = asdict(read_lobsterout(text))
+    for end in range(len(text)):
+        for key, value in asdict(read_lobsterout(text[:end])).items():
+            if key == "n_spins":  # two spins are told apart by the second
+                assert value in (None, 1, whole[key])
+            elif isinstance(value, tuple) and key in ("warnings", "charge_spilling", "total_spilling"):
+                assert len(value) <= len(whole[key])
+                assert all(whole[key][n].startswith(item) if key == "warnings" else whole[key][n] == item
+                           for n, item in enumerate(value))  # fmt: skip
+            elif isinstance(value, dict):
+                assert value.items() <= whole[key].items()
+            else:
+                assert value in (None, False, whole[key])
+
+
+def test_bands_of_a_cut_line_are_not_believed():
+    out = read_lobsterout("LOBSTER v5\nWARNING: Too few bands: please rerun with\nWARNING: 98")
+    assert out.too_few_bands
+    assert out.bands_needed is None
+
+
+def test_more_bands_than_needed_are_no_trouble():
+    out = read_lobsterout("LOBSTER v5\nWARNING: There are more PAW bands than local basis functions available.\n")
+    assert not out.too_few_bands
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "9",
+        "9 h ",
+        " ",
+        "WARNING: ",
+        "abs. charge spilling: ",
+        "\ufffd",
+        "a\n",
+        "WARNING: bands at least 1\n",
+        "1 of 2 ",
+    ],
+    ids=repr,
+)
+def test_rubbish_is_read_in_no_time(junk):
+    out = read_lobsterout("LOBSTER v4.1.0 (g++)\n" + junk * (2_000_000 // len(junk)))
+    assert not out.finished
+    assert out.timing is None
 
 
 def test_published_glass_ran_on_one_core(reference_data):
