@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_getl.cohp.engine import restrict_basis
+from aiida_getl.cohp.frame import restrict_basis
 from aiida_getl.cohp.orbitals import OrbitalTable, build_orbitals
 from aiida_getl.cohp.projections import ProjectionFile
 from aiida_getl.cohp.save import QeSave, read_save
@@ -44,11 +44,9 @@ class QeBands:
         self.atom = self.orbitals.atom
         self._check()
 
-    def projections(
-        self, spin: int, kpoint: int, overlaps: bool
-    ) -> tuple[NDArray[np.complex128], NDArray[np.complex128] | None]:
-        """Return X (n, n) of the lowest n bands and, if asked for and written, the overlaps of the basis."""
-        x = self.file.projections(spin, kpoint, len(self.orbitals))
+    def projections(self, spin: int, kpoint: int, n_bands: int, overlaps: bool) -> tuple[NDArray, NDArray | None]:
+        """Return X (n, n_bands) of the lowest bands and, if asked for and written, the overlaps of the basis."""
+        x = self.file.projections(spin, kpoint, n_bands)
         needed = self.orbitals.is_subset or (overlaps and self.file.has_overlaps)
         overlap = self.file.overlap(spin, kpoint) if needed else None
         if overlap is not None and self.orbitals.is_subset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from aiida_getl.cohp.run import run
 from aiida_getl.cohp.save import find_save
 
 BAD_INPUT = 2
+#: Seconds between two lines about the progress.
+REPORT_INTERVAL = 5.0
 
 DESCRIPTION = """\
 Bond strengths (ICOHP) from a Quantum ESPRESSO calculation, in LOBSTER's files.
@@ -60,9 +63,18 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def show_progress(done: int, total: int) -> None:
-    """Report a finished k-point on standard error."""
-    print(f"getl-cohp: k-point {done} of {total}", file=sys.stderr, flush=True)
+class ProgressReport:
+    """Lines on standard error, for runs that take long enough to wonder."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Report a finished k-point if the last report is some time ago."""
+        now = time.monotonic()
+        if now - self._last > REPORT_INTERVAL:
+            self._last = now
+            print(f"getl-cohp: {what} {done} of {total}", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,8 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         save = find_save(Path()) if options.save is None else options.save
-        run(Path(), save, options.output, __version__, options.layout, show_progress)
-    except (FileNotFoundError, ValueError) as error:
+        run(Path(), save, options.output, __version__, options.layout, ProgressReport())
+    except (OSError, ValueError) as error:
         print(f"getl-cohp: {error}", file=sys.stderr)
         return BAD_INPUT
     print((options.output / "lobsterout").read_text(), end="")

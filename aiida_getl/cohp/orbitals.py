@@ -52,6 +52,8 @@ class OrbitalTable:
         Zero-based atom of every basis function; ascending.
     names : (n,)
         LOBSTER's orbital names.
+    rank : (n,)
+        Place of every function among those of its atom as LOBSTER lists them.
     shells
         The basis of every element.
     """
@@ -60,6 +62,7 @@ class OrbitalTable:
     rows: NDArray[np.int64]
     atom: NDArray[np.int64]
     names: tuple[str, ...]
+    rank: NDArray[np.int64]
     shells: dict[str, tuple[Shell, ...]]
 
     def __len__(self) -> int:
@@ -109,12 +112,16 @@ def build_orbitals(
     rows: list[int] = []
     atoms: list[int] = []
     names: list[str] = []
+    ranks: list[int] = []
     count = 0
     for atom, name in enumerate(species):
+        order = lobster_names(chosen[upfs[name].element])
         for shell in projected_shells(upfs[name]):
             if shell in chosen[upfs[name].element]:
                 rows.extend(range(count, count + shell.n_functions))
                 atoms.extend([atom] * shell.n_functions)
-                names.extend(orbital_name(shell, m) for m in QE_ORDER[shell.l])
+                orbitals = [orbital_name(shell, m) for m in QE_ORDER[shell.l]]
+                names.extend(orbitals)
+                ranks.extend(order.index(orbital) for orbital in orbitals)
             count += shell.n_functions
-    return OrbitalTable(count, np.array(rows), np.array(atoms), tuple(names), chosen)
+    return OrbitalTable(count, np.array(rows), np.array(atoms), tuple(names), np.array(ranks), chosen)

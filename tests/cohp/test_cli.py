@@ -9,14 +9,45 @@ import numpy as np
 import pytest
 
 from aiida_getl import __version__
-from aiida_getl.cohp.cli import main
-from aiida_getl.cohp.run import HONOURED, REFUSED
+from aiida_getl.cohp.cli import ProgressReport, main
+from aiida_getl.cohp.keywords import HONOURED, REFUSED
 from aiida_getl.lobster.charge import read_charges
 from aiida_getl.lobster.cohpcar import read_cohpcar
 from aiida_getl.lobster.icohplist import read_icohplist
 from aiida_getl.lobster.lobsterin import KEYWORDS
 from aiida_getl.lobster.lobsterout import read_lobsterout
 
+WITHOUT_EFFECT = {
+    "BWDF",
+    "BWDFCOHP",
+    "EwaldSum",
+    "LSODOS",
+    "RMSp",
+    "bandwiseSpilling",
+    "createFatband",
+    "densityOfEnergy",
+    "gridBufferForPrinting",
+    "gridDensityForPrinting",
+    "kpointwiseSpilling",
+    "noFFTforVisualization",
+    "noMemoryMappedFiles",
+    "onlyReadVasprun.xml",
+    "printLCAORealSpaceWavefunction",
+    "printLmosOnAtoms",
+    "printLmosOnAtomswriteAtomicDensities",
+    "printMofeAtomWise",
+    "printMofeMoleculeWise",
+    "printPAWRealSpaceWavefunction",
+    "realspaceHamiltonian",
+    "realspaceOverlap",
+    "saveProjectionToFile",
+    "useDecimalPlaces",
+    "useOriginalTetrahedronMethod",
+    "writeAtomicDensities",
+    "writeAtomicOrbitals",
+    "writeBasisFunctions",
+    "writeMatricesToFile",
+}
 LOBSTERIN = "cohpGenerator from 0.5 to 4.5 orbitalwise\nbasisSet Bunge\nCOHPstartEnergy -100\nCOHPendEnergy 40\n"
 
 
@@ -32,7 +63,7 @@ def folder(make_save, tmp_path, monkeypatch):
 def test_writes_all_files(folder, capsys):
     assert main([]) == 0
     captured = capsys.readouterr()
-    assert "k-point 3 of 3" in captured.err
+    assert captured.err == ""  # too fast for reports
     assert captured.out == (folder / "lobsterout").read_text()
     summary = json.loads((folder / "getl-cohp.json").read_text())
     assert summary["engine"] == "getl-cohp"
@@ -64,41 +95,104 @@ def test_bonds_to_images_are_listed_both_ways_and_once_as_bonds(folder):
         key = (values.atom_i[row], values.atom_j[row], *np.abs(values.translation[row]))
         if values.atom_i[row] == values.atom_j[row]:
             assert values.icohp[row] == pytest.approx(icohp[bonds.keys().index(key)], abs=2e-5)
-    sums = np.zeros_like(values.icohp)
-    np.add.at(sums, values.orbitals.bond, values.orbitals.icohp)
-    np.testing.assert_allclose(sums, values.icohp, atol=1e-4)
 
 
 @pytest.mark.parametrize("layout", ["4", "6"])
 @pytest.mark.parametrize("n_spins", [1, 2])
 def test_pymatgen_opens_the_files(make_save, tmp_path, monkeypatch, layout, n_spins):
     from pymatgen.electronic_structure.core import Spin
-    from pymatgen.io.lobster import Charge, Cohpcar, Icohplist, Lobsterout
+    from pymatgen.io.lobster import Charge, Cohpcar, Grosspop, Icohplist, Lobsterout, NciCobiList
 
     make_save(tmp_path / "out" / "aiida.save", n_spins=n_spins)
-    (tmp_path / "lobsterin").write_text(LOBSTERIN.replace(" orbitalwise", ""))
+    (tmp_path / "lobsterin").write_text(LOBSTERIN.replace(" orbitalwise", "") + "cobiBetween atom 1 atom 2\n")
     monkeypatch.chdir(tmp_path)
     assert main(["--layout", layout]) == 0
-    values = read_icohplist(tmp_path / "ICOHPLIST.lobster")
-    assert values.n_spins == n_spins
-    theirs = Icohplist(filename="ICOHPLIST.lobster").icohplist
-    assert len(theirs) == len(values) == 6
     spins = [Spin.up, Spin.down][:n_spins]
-    for row in range(len(values)):
-        assert [theirs[str(row + 1)]["icohp"][spin] for spin in spins] == values.icohp[row].tolist()
-    curves, ours = Cohpcar(filename="COHPCAR.lobster"), read_cohpcar(tmp_path / "COHPCAR.lobster")
-    assert curves.is_spin_polarized == (n_spins == 2)
-    for row, label in enumerate(ours.labels, start=1):
-        assert curves.cohp_data[str(row)]["sites"] == (label.atom_i, label.atom_j)
-        for number, spin in enumerate(spins):
-            np.testing.assert_array_equal(curves.cohp_data[str(row)]["COHP"][spin], ours.cohp[row - 1, number])
+    for kind, flags in (("COHP", {}), ("COOP", {"are_coops": True}), ("COBI", {"are_cobis": True})):
+        values = read_icohplist(tmp_path / f"I{kind}LIST.lobster")
+        assert (values.kind, values.n_spins) == (kind, n_spins)
+        theirs = Icohplist(filename=f"I{kind}LIST.lobster", **flags).icohplist
+        assert len(theirs) == len(values) == 6
+        for row in range(len(values)):
+            assert [theirs[str(row + 1)]["icohp"][spin] for spin in spins] == values.icohp[row].tolist()
+        curves, ours = Cohpcar(filename=f"{kind}CAR.lobster", **flags), read_cohpcar(tmp_path / f"{kind}CAR.lobster")
+        assert curves.is_spin_polarized == (n_spins == 2)
+        for row, label in enumerate(ours.labels, start=1):
+            assert curves.cohp_data[str(row)]["sites"] == (label.atom_i, label.atom_j)
+            for number, spin in enumerate(spins):
+                np.testing.assert_array_equal(curves.cohp_data[str(row)]["COHP"][spin], ours.cohp[row - 1, number])
+    values = read_icohplist(tmp_path / "ICOBILIST.lobster")
+    pair = NciCobiList(filename="NcICOBILIST.lobster").ncicobi_list["1"]
+    nearest = int(np.argmin(values.distance))
+    assert [pair["ncicobi"][spin] for spin in spins] == values.icohp[nearest].tolist()
     out = Lobsterout(filename="lobsterout")
     assert out.lobster_version == {"4": "v4.1.0", "6": "v6.0.0"}[layout]
     assert (out.is_restart_from_projection, out.number_of_spins) == (False, n_spins)
+    assert out.has_cohpcar
+    assert out.has_coopcar
+    assert out.has_cobicar
+    assert out.has_charge
     assert [f"{spilling:.4f}" for spilling in out.charge_spilling] == [
         f"{spilling:.4f}" for spilling in read_lobsterout(tmp_path / "lobsterout").charge_spilling
     ]
+    assert len(out.total_spilling) == (n_spins if layout == "4" else 0)
     assert Charge(filename="CHARGE.lobster").types == ["C", "H"]
+    populations = Grosspop(filename="GROSSPOP.lobster").list_dict_grosspop
+    assert [list(atom["Loewdin GP"]) for atom in populations] == [
+        ["2s", "2p_y", "2p_z", "2p_x", "total"],
+        ["2s", "total"],
+    ]
+
+
+@pytest.mark.parametrize("layout", ["4", "6"])
+def test_lobsterpy_and_pymatgen_read_orbitals(folder, layout):
+    from pymatgen.io.lobster import Cohpcar
+
+    assert main(["--layout", layout]) == 0
+    for kind in ("COHP", "COOP", "COBI"):
+        values = read_icohplist(folder / f"I{kind}LIST.lobster")
+        sums = np.zeros_like(values.icohp)
+        np.add.at(sums, values.orbitals.bond, values.orbitals.icohp)
+        np.testing.assert_allclose(sums, values.icohp, atol=1e-4)
+        # The bond of C with H: the orbitals of C as LOBSTER orders them; one of H.
+        bond = np.flatnonzero((values.atom_i == 0) & (values.atom_j == 1))[0]
+        assert values.orbitals.orbital_i[values.orbitals.bond == bond].tolist() == ["2s", "2p_y", "2p_z", "2p_x"]
+        # The bonds of C with its image have two sets of orbitals, whose order changed in version 5.1.
+        of_carbon = values.orbitals.bond == np.flatnonzero((values.atom_i == 0) & (values.atom_j == 0))[0]
+        first = [values.orbitals.orbital_i[of_carbon][:4].tolist(), values.orbitals.orbital_j[of_carbon][:4].tolist()]
+        changing, constant = first if layout == "4" else first[::-1]
+        assert changing == ["2s", "2p_y", "2p_z", "2p_x"]
+        assert constant == ["2s"] * 4
+        curves = read_cohpcar(folder / f"{kind}CAR.lobster")
+        assert [(label.number, label.orbital_i) for label in curves.labels[:3]] == [
+            (1, ""),
+            (1, values.orbitals.orbital_i[0]),
+            (1, values.orbitals.orbital_i[1]),
+        ]
+        flags = {"COHP": {}, "COOP": {"are_coops": True}, "COBI": {"are_cobis": True}}[kind]
+        theirs = Cohpcar(filename=f"{kind}CAR.lobster", **flags)
+        assert len(theirs.orb_res_cohp) == 6
+        assert len(theirs.orb_res_cohp["1"]) == 16
+
+
+def test_pairs_of_cobi_between_and_their_orbitals(folder):
+    """cobiBetween alone: no list of bonds, and the bond may be given between any two cells."""
+    (folder / "lobsterin").write_text("cobiBetween atom 1 atom 2\ncobiBetween atom 2 cell 1 0 0 atom 2 orbitalwise\n")
+    assert main([]) == 0
+    lines = (folder / "NcICOBILIST.lobster").read_text().splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["1", "2", "2"]
+    assert lines[1].endswith("C1[0 0 0]->H2[0 0 0]")
+    assert lines[2].endswith("H2[0 0 0]->H2[-1 0 0]")
+    assert lines[3].endswith("H2[2s]->H2[2s]")
+    assert lines[2].split()[2] == lines[3].split()[2]
+    assert not (folder / "ICOBILIST.lobster").exists()
+
+
+def test_bonds_at_the_ends_of_a_range_belong_to_it(folder):
+    """C and H are 2 bohr apart; the digits of a lobsterin are fewer than those of the positions."""
+    (folder / "lobsterin").write_text("cohpGenerator from 1.05835 to 2\ncohpGenerator from 1 to 1.05835\n")
+    assert main([]) == 0
+    assert len(read_icohplist(folder / "ICOHPLIST.lobster")) == 1
 
 
 def test_curves_integrate_to_the_icohp_and_have_the_asked_steps(folder):
@@ -108,8 +202,13 @@ def test_curves_integrate_to_the_icohp_and_have_the_asked_steps(folder):
     assert len(curves.energies) == 1401
     assert curves.complete
     at_fermi = np.searchsorted(curves.energies, 0)
-    np.testing.assert_allclose(curves.icohp[:, :, at_fermi], values.icohp, atol=2e-5)
+    bonds = np.array([not label.orbital_i for label in curves.labels])
+    np.testing.assert_allclose(curves.icohp[bonds][:, :, at_fermi], values.icohp, atol=2e-5)
+    np.testing.assert_allclose(curves.icohp[~bonds][:, :, at_fermi], values.orbitals.icohp, atol=2e-5)
     np.testing.assert_allclose(np.cumsum(curves.cohp, axis=-1) * 0.1, curves.icohp, atol=5e-3)
+    np.testing.assert_allclose(curves.average_icohp, curves.icohp[bonds].mean(axis=0), atol=1e-5)
+    assert main(["--layout", "4"]) == 0  # where orbitals count in the average
+    curves = read_cohpcar(folder / "COHPCAR.lobster")
     np.testing.assert_allclose(curves.average_icohp, curves.icohp.mean(axis=0), atol=1e-5)
 
 
@@ -164,6 +263,9 @@ def test_rank_deficiency_is_a_warning(folder):
         ("cohpBetween atom 1 atom 3", "names atom 3, the structure has 2 atoms"),
         ("basisFunctions C 2s 3d\ncohpGenerator from 1 to 3", "3d of C is not in its pseudopotential, which has 2s 2p"),
         ("kSpaceCOHP 1\ncohpGenerator from 1 to 3", "kSpaceCOHP cannot be honoured"),
+        ("cobiBetween atom 1 atom 2 atom 1", "cobiBetween: only bonds of two atoms .*use LOBSTER"),
+        ("cobiBetween atom 1 atom 7", "cobiBetween names atom 7, the structure has 2"),
+        ("cobiBetween atom 1 atom 1", "atom 1 has no bond with itself"),
     ],
 )
 def test_bad_input_ends_with_status_2(folder, capsys, lobsterin, message):
@@ -180,6 +282,8 @@ def test_bad_input_ends_with_status_2(folder, capsys, lobsterin, message):
 
 def test_every_keyword_that_changes_numbers_is_refused_or_honoured():
     assert set(REFUSED) <= KEYWORDS
+    # The others ask for files that are not written, or tune LOBSTER.
+    assert KEYWORDS - HONOURED - set(REFUSED) == WITHOUT_EFFECT
     assert HONOURED <= KEYWORDS
     assert not HONOURED & set(REFUSED)
 
@@ -190,3 +294,12 @@ def test_help_teaches_and_version_is_told():
     for word in ("lwrite_overlaps", "cohpGenerator", "nbnd", "exit status", "--layout"):
         assert word in text
     assert __version__ in subprocess.run([*run, "--version"], capture_output=True, text=True, check=True).stdout
+
+
+def test_progress_is_reported_only_after_a_while(monkeypatch, capsys):
+    now = iter([0.0, 1.0, 6.0, 7.0, 20.0])
+    monkeypatch.setattr("aiida_getl.cohp.cli.time.monotonic", lambda: next(now))
+    report = ProgressReport()
+    for done in range(1, 5):
+        report("k-point", done, 4)
+    assert capsys.readouterr().err == "getl-cohp: k-point 2 of 4\ngetl-cohp: k-point 4 of 4\n"

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from aiida_getl.cohp.engine import bond_blocks, compute_cohp, polar_frame, restrict_basis
+from aiida_getl.cohp.curves import CurveSettings
+from aiida_getl.cohp.engine import compute_cohp
 from aiida_getl.structures.bonds import BondList
 
 ATOM = np.array([0, 0, 1, 2, 2, 2])
@@ -25,8 +26,8 @@ class Bands:
     atom: np.ndarray
     overlaps: np.ndarray | None = None
 
-    def projections(self, spin, kpoint, overlaps):
-        return self.x[spin, kpoint], None if self.overlaps is None else self.overlaps[kpoint]
+    def projections(self, spin, kpoint, n_bands, overlaps):
+        return self.x[spin, kpoint, :, :n_bands], None if self.overlaps is None else self.overlaps[kpoint]
 
 
 def make_bands(n_spins=1, occupied=0.5, seed=0):
@@ -147,73 +148,25 @@ def test_rotated_orbitals_of_an_atom_give_the_same_bonds():
 def test_curves_end_at_the_icohp_of_all_bands_and_agree_at_a_sharp_step():
     bands, bonds = make_bands(occupied=1), all_pairs()
     sharp = replace(bands, occupations=(bands.energies < 0.3).astype(float))
-    result = compute_cohp(sharp, bonds, energies=np.array([-100.0, 0.3, 100.0]), smearing=1e-6)
-    np.testing.assert_allclose(result.curves.integrated[..., 0], 0, atol=1e-12)
-    np.testing.assert_allclose(result.curves.integrated[0, :, 1], result.icohp[:, 0], atol=1e-11)
-    np.testing.assert_allclose(
-        result.curves.integrated[0, ~on_site(bonds), 2], 0, atol=1e-11, err_msg="all bands occupied"
-    )
-
-
-def test_polar_factor_is_unitary_and_nearest():
-    rng = np.random.default_rng(2)
-    for smallest in (0.5, 1e-2, 2e-3):
-        u, v = (np.linalg.qr(rng.normal(size=(8, 8)) + 1j * rng.normal(size=(8, 8)))[0] for _ in range(2))
-        singular = np.append(rng.uniform(0.6, 1, 7), smallest)
-        frame = polar_frame((u * singular) @ v)
-        np.testing.assert_allclose(frame.c.conj().T @ frame.c, np.eye(8), atol=1e-13)
-        np.testing.assert_allclose(frame.c, u @ v, atol=1e-9)
-        assert frame.smallest == pytest.approx(smallest, rel=1e-6)
-        assert len(frame.bands) == 0
-
-
-def test_undetermined_directions_are_averaged_over():
-    """The mean over random completions of the missing part, which is what no choice among them would change."""
-    rng = np.random.default_rng(4)
-    u, v = (np.linalg.qr(rng.normal(size=(6, 6)) + 1j * rng.normal(size=(6, 6)))[0] for _ in range(2))
-    frame = polar_frame((u * np.array([0.9, 0.8, 0.7, 0.6, 1e-9, 0])) @ v)
-    energies = rng.normal(size=6)
-    found = frame.operator(energies)
-    np.testing.assert_allclose(frame.operator(np.ones(6)), np.eye(6), atol=1e-12)
-    total, n = np.zeros((6, 6), dtype=complex), 20_000
-    for _ in range(n):
-        w = np.linalg.qr(rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))[0]
-        w = w * np.exp(2j * np.pi * rng.uniform(size=2))  # uniformly distributed unitary matrices
-        c = frame.c + frame.directions @ w @ frame.bands
-        total += (c * energies) @ c.conj().T
-    np.testing.assert_allclose(found, total / n, atol=0.02)
+    settings = CurveSettings(np.array([-100.0, 0.3, 100.0]), 1e-6, np.zeros(len(bonds), dtype=bool))
+    integrated = compute_cohp(sharp, bonds, curves=settings).curves.bonds["COHP"]
+    np.testing.assert_allclose(integrated[..., 0], 0, atol=1e-12)
+    np.testing.assert_allclose(integrated[0, :, 1], compute_cohp(sharp, bonds).icohp[:, 0], atol=1e-11)
+    np.testing.assert_allclose(integrated[0, ~on_site(bonds), 2], 0, atol=1e-11, err_msg="all bands occupied")
 
 
 def test_noise_does_not_choose_for_rank_deficient_points():
     bands, bonds = make_bands(), all_pairs()
     broken = bands.x.copy()
     broken[..., -1], broken[..., -2] = broken[..., 0], broken[..., 1]
-    energies = np.linspace(-10, 10, 9)
+    settings = CurveSettings(np.linspace(-10, 10, 9), 0.2, np.zeros(len(bonds), dtype=bool))
     results = []
     for seed in (1, 2):
         noise = np.random.default_rng(seed).normal(size=broken.shape) * 1e-10
-        results.append(compute_cohp(replace(bands, x=broken + noise), bonds, energies=energies))
+        results.append(compute_cohp(replace(bands, x=broken + noise), bonds, curves=settings))
     np.testing.assert_allclose(results[0].icohp, results[1].icohp, atol=1e-7)
-    np.testing.assert_allclose(results[0].curves.integrated, results[1].curves.integrated, atol=1e-7)
-
-
-def test_subset_of_the_basis_is_what_projecting_on_it_alone_gives():
-    """With plane waves spelled out: atomic functions A, states psi; X = S^-1/2 A^+ psi."""
-    rng = np.random.default_rng(3)
-    a = rng.normal(size=(40, 7)) + 1j * rng.normal(size=(40, 7))
-    psi = np.linalg.qr(rng.normal(size=(40, 9)) + 1j * rng.normal(size=(40, 9)))[0]
-
-    def project(functions):
-        overlap = functions.conj().T @ functions
-        e, v = np.linalg.eigh(overlap)
-        return (v / np.sqrt(e)) @ v.conj().T @ functions.conj().T @ psi, overlap
-
-    rows = np.array([0, 2, 3, 6])
-    x, overlap = project(a)
-    expected_x, expected_overlap = project(a[:, rows])
-    found_x, found_overlap = restrict_basis(x, overlap, rows)
-    np.testing.assert_allclose(found_x, expected_x, atol=1e-12)
-    np.testing.assert_allclose(found_overlap, expected_overlap, atol=1e-12)
+    first, second = (result.curves.bonds["COHP"] for result in results)
+    np.testing.assert_allclose(first, second, atol=1e-7)
 
 
 def test_rank_deficient_points_are_counted():
@@ -250,17 +203,91 @@ def test_mulliken_populations_hold_all_electrons():
     assert np.abs(result.mulliken - result.loewdin).max() > 1e-4
 
 
-def test_blocks_name_every_element_once():
-    bonds = BondList(np.array([0, 2]), np.array([1, 0]), np.zeros((2, 3), dtype=int), np.ones(2))
-    blocks = bond_blocks(bonds, ATOM)
-    assert list(zip(blocks.row, blocks.column, strict=True)) == [
-        (0, 2),
-        (1, 2),
-        (3, 0),
-        (3, 1),
-        (4, 0),
-        (4, 1),
-        (5, 0),
-        (5, 1),
-    ]
-    assert blocks.sum(np.ones(8)).tolist() == [2, 6]
+def test_degenerate_bands_at_the_cut_may_come_in_any_mixture():
+    """Seven bands, of which the last three are degenerate, for six functions: no mixture of the three is special."""
+    bands, bonds = with_level_at_cut(), all_pairs()
+    settings = CurveSettings(np.linspace(-20, 20, 5), 0.2, np.ones(len(bonds), dtype=bool), ("COHP", "COBI"))
+    result = compute_cohp(bands, bonds, curves=settings)
+    assert (result.n_cut_levels, result.n_rank_deficient, result.n_kpoints) == (6, 0, 6)
+    rng = np.random.default_rng(7)
+    mixed = bands.x.copy()
+    for k in range(6):
+        mixture = np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]
+        mixed[0, k, :, 4:] = bands.x[0, k, :, 4:] @ mixture
+    again = compute_cohp(replace(bands, x=mixed), bonds, curves=settings)
+    np.testing.assert_allclose(again.icohp, result.icohp, atol=1e-11)
+    np.testing.assert_allclose(again.curves.bonds["COHP"], result.curves.bonds["COHP"], atol=1e-11)
+    np.testing.assert_allclose(again.curves.elements["COBI"], result.curves.elements["COBI"], atol=1e-11)
+    lowest = lowest_six(replace(bands, x=mixed))
+    assert np.abs(compute_cohp(lowest, bonds).icohp - result.icohp).max() > 1e-3
+    assert result.icohp.sum() == pytest.approx(
+        2 * np.einsum("k,skn,skn", bands.weights, lowest.energies, lowest.occupations), abs=1e-11
+    )
+
+
+def test_bands_beyond_the_basis_do_not_count():
+    bands, bonds = with_level_at_cut(), all_pairs()
+    apart = replace(bands, energies=bands.energies + np.arange(7) * 0.1)
+    result = compute_cohp(apart, bonds)
+    assert result.n_cut_levels == 0
+    np.testing.assert_array_equal(result.icohp, compute_cohp(lowest_six(apart), bonds).icohp)
+
+
+def lowest_six(bands):
+    return replace(bands, x=bands.x[..., :6], energies=bands.energies[..., :6], occupations=bands.occupations[..., :6])
+
+
+def with_level_at_cut():
+    """Bands with one more than there are functions, the last three of them degenerate."""
+    bands = make_bands(occupied=0.4)
+    rng = np.random.default_rng(11)
+    last = rng.normal(size=(1, 6, 6, 1)) + 1j * rng.normal(size=(1, 6, 6, 1))
+    points = [tuple(np.rint(k * MESH).astype(int)) for k in bands.kpoints]
+    for n, point in enumerate(points):
+        reverse = points.index(tuple(-i % m for i, m in zip(point, MESH, strict=True)))
+        last[0, n] = last[0, n].real if reverse == n else last[0, reverse].conj() if reverse < n else last[0, n]
+    energies = np.concatenate([bands.energies, bands.energies[..., -1:]], axis=-1)
+    energies[..., 4:] = energies[..., 5:6] + 10
+    occupations = np.concatenate([bands.occupations, np.zeros((1, 6, 1))], axis=-1)
+    occupations[..., 4:] = 0
+    return replace(bands, energies=energies, occupations=occupations, x=np.concatenate([bands.x, last], axis=-1))
+
+
+def test_real_projections_give_what_complex_ones_do():
+    """As at the centre of the Brillouin zone."""
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(1, 1, 6, 6)) + 3 * np.eye(6)
+    s = np.eye(6) + 0.05 * (x[0] @ x[0].swapaxes(-1, -2))
+    real = Bands(
+        np.sort(rng.normal(size=(1, 1, 6))),
+        np.array([[[1, 1, 1, 0, 0, 0.0]]]),
+        np.zeros((1, 3)),
+        np.ones(1),
+        x,
+        ATOM,
+        s,
+    )
+    bonds = BondList(np.array([0, 0, 1]), np.array([1, 2, 2]), np.zeros((3, 3), dtype=int), np.ones(3))
+    settings = CurveSettings(np.linspace(-3, 3, 5), 0.2, np.ones(3, dtype=bool), ("COHP", "COOP", "COBI"))
+    results = [compute_cohp(b, bonds, curves=settings) for b in (real, replace(real, x=x + 0j, overlaps=s + 0j))]
+    for kind in ("COHP", "COOP", "COBI"):
+        np.testing.assert_allclose(results[0].elements[kind], results[1].elements[kind], atol=1e-13)
+        np.testing.assert_allclose(results[0].curves.elements[kind], results[1].curves.elements[kind], atol=1e-13)
+
+
+def test_curves_of_all_kinds_end_at_the_integrals():
+    """Above all bands but with occupations of a sharp step in between, orbital by orbital."""
+    bands, bonds = make_bands(2), all_pairs()
+    occupations = (bands.energies < 0.5).astype(float)
+    rng = np.random.default_rng(9)
+    matrices = rng.normal(size=(len(bands.kpoints), 6, 6)) * 0.1
+    overlaps = np.eye(6) + matrices @ matrices.swapaxes(-1, -2)
+    bands = replace(bands, occupations=occupations, overlaps=overlaps)
+    settings = CurveSettings(np.array([-1000.0, 0.5]), 1e-6, np.arange(len(bonds)) % 2 == 0, ("COHP", "COOP", "COBI"))
+    result = compute_cohp(bands, bonds, curves=settings)
+    some = settings.orbitalwise[result.blocks.bond]
+    for kind in ("COHP", "COOP", "COBI"):
+        curve, parts = result.curves.bonds[kind], result.curves.elements[kind]
+        np.testing.assert_allclose(curve[..., 0], 0, atol=1e-12)
+        np.testing.assert_allclose(curve[..., 1].T, result.integrated(kind), atol=1e-11)
+        np.testing.assert_allclose(parts[..., 1], result.elements[kind][:, some], atol=1e-11)

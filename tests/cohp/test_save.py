@@ -104,7 +104,7 @@ def test_subset_needs_overlaps(make_save, tmp_path):
     make_save(tmp_path / "x.save", overlaps=False)
     with pytest.raises(ValueError, match=r"5 of 8 projected functions.*lwrite_overlaps"):
         QeBands(tmp_path / "x.save")
-    assert QeBands(tmp_path / "x.save", {"H": ["2s", "2p"]}).projections(0, 0, True)[1] is None
+    assert QeBands(tmp_path / "x.save", {"H": ["2s", "2p"]}).projections(0, 0, 8, True)[1] is None
 
 
 def test_basis_of_absent_elements_is_refused(make_save, tmp_path):

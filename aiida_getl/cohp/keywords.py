@@ -1,0 +1,74 @@
+"""What this engine makes of the keywords of a lobsterin: honoured, refused, or without effect on what it writes."""
+
+from __future__ import annotations
+
+from aiida_getl.lobster.lobsterin import Lobsterin
+from aiida_getl.lobster.lobsterout import OWN_ENGINE
+
+#: Keywords that would change the numbers in a way this engine does not offer: refused.
+REFUSED = {
+    "autoRotate": "orbitals are along the cartesian axes",
+    "basisRotation": "orbitals are along the cartesian axes",
+    "customSTOforAtom": "the basis is the pseudopotential's own orbitals",
+    "doNotIgnoreExcessiveBands": "as many bands as basis functions are used",
+    "doNotOrthogonalizeBasis": "the basis is Löwdin-orthonormalised",
+    "doNotUseAbsoluteSpilling": "spillings are absolute",
+    "forceEnergyRange": "all bands up to the number of basis functions are used",
+    "forceV1HMatrix": "the Hamiltonian is built from orthonormalised bands",
+    "includeOrbitals": "name the shells with basisFunctions",
+    "kSpaceCOHP": "COHPs are built in real space",
+    "loadProjectionFromFile": "projections are read from atomic_proj.xml",
+    "molecule": "bonds are between atoms, not fragments",
+    "skipProjection": "projections are read from atomic_proj.xml",
+    "skipReOrthonormalization": "bands are orthonormalised after projection",
+}
+#: Keywords that are honoured.
+HONOURED = frozenset(
+    {
+        "basisFunctions",
+        "basisSet",
+        "cobiBetween",
+        "COHPendEnergy",
+        "COHPstartEnergy",
+        "COHPSteps",
+        "cohpBetween",
+        "cohpGenerator",
+        "gaussianSmearingWidth",
+        "printTotalSpilling",
+        "skipCar",
+        "skipCOBI",
+        "skipCOHP",
+        "skipCOOP",
+        "skipDOS",
+        "skipGrossPopulation",
+        "skipMadelungEnergy",
+        "skipMOFE",
+        "skipMolecularOrbitals",
+        "skipPAWOrthonormalityTest",
+        "skipPopulationAnalysis",
+        "useRecommendedBasisFunctions",
+    }
+)
+
+
+def check_keywords(lobsterin: Lobsterin) -> list[str]:
+    """Return notes about keywords without effect here: they ask for files that are not written, or tune LOBSTER.
+
+    Raises
+    ------
+    ValueError
+        For a keyword that would change the numbers and cannot be honoured.
+    """
+    for keyword in lobsterin.settings:
+        if keyword in REFUSED:
+            raise ValueError(
+                f"lobsterin keyword {keyword} cannot be honoured by {OWN_ENGINE} ({REFUSED[keyword]}) and would change "
+                "the numbers: leave it out, or use LOBSTER"
+            )
+    notes = [f"{keyword} has no effect in {OWN_ENGINE}." for keyword in lobsterin.settings if keyword not in HONOURED]
+    if "basisSet" in lobsterin.settings:
+        notes.append(
+            f"basisSet {lobsterin.settings['basisSet']} is read as a name only: "
+            "the basis is the pseudopotentials' own orbitals."
+        )
+    return notes
