@@ -45,10 +45,13 @@ class QeBands:
         self._check()
 
     def projections(self, spin: int, kpoint: int, n_bands: int, overlaps: bool) -> tuple[NDArray, NDArray | None]:
-        """Return X (n, n_bands) of the lowest bands and, if asked for and written, the overlaps of the basis."""
-        x = self.file.projections(spin, kpoint, n_bands)
+        """Return X (n, n_bands) of the lowest bands and, if asked for and written, the overlaps of the basis.
+
+        At Γ alone (``K_POINTS gamma``) both are real, which makes the algebra several times faster.
+        """
+        x = _real_if_real(self.file.projections(spin, kpoint, n_bands))
         needed = self.orbitals.is_subset or (overlaps and self.file.has_overlaps)
-        overlap = self.file.overlap(spin, kpoint) if needed else None
+        overlap = _real_if_real(self.file.overlap(spin, kpoint)) if needed else None
         if overlap is not None and self.orbitals.is_subset:
             return restrict_basis(x, overlap, self.orbitals.rows)
         return x, overlap
@@ -83,3 +86,7 @@ class QeBands:
                 f"the basis has {len(orbitals)} of {orbitals.n_projected} projected functions, which needs their "
                 f"overlaps, and {file.path} has none: run projwfc.x with lwrite_overlaps = .true."
             )
+
+
+def _real_if_real(matrix: NDArray[np.complex128]) -> NDArray:
+    return matrix if matrix.imag.any() else np.ascontiguousarray(matrix.real)

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_getl.cohp.symmetry import lacks_images
 from aiida_getl.quantumespresso.upf import Upf, read_upf
 
 BOHR = 0.529177210903  #: Å (CODATA 2018, as in QE)
 HARTREE = 27.211386245988  #: eV
+#: By how much of all electrons the occupations may miss their number.
+ELECTRON_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def read_save(path: Path) -> QeSave:
     FileNotFoundError
         If the schema file or a pseudopotential is missing.
     ValueError
-        For a damaged file, and for calculations whose COHPs are not defined here (non-collinear).
+        For a damaged file, and for calculations that give no bonds here: non-collinear spin, bands along a path,
+        k-points reduced by symmetry, occupations that do not add up to the electrons.
     """
     schema = path / "data-file-schema.xml"
     if not schema.is_file():
@@ -133,8 +137,10 @@ def read_save(path: Path) -> QeSave:
     weights = np.array([float(point.attrib["weight"]) for point in points])
     energies = np.array([_numbers(_need(block, "eigenvalues", schema)) for block in blocks])
     occupations = np.array([_numbers(_need(block, "occupations", schema)) for block in blocks])
+    if energies.shape[1] % n_spins or occupations.shape != energies.shape:
+        raise ValueError(f"{schema} has other numbers of energies and occupations: it is damaged, run pw.x again")
     shape = (len(blocks), n_spins, -1)
-    return QeSave(
+    save = QeSave(
         path=path,
         version=_need(root, "general_info/creator", schema).attrib["VERSION"],
         cell=cell * BOHR,
@@ -149,6 +155,30 @@ def read_save(path: Path) -> QeSave:
         fermi_energy=_fermi_energy(bands, schema) * HARTREE,
         n_electrons=float(_text(bands, "nelec", schema)),
     )
+    _check(save, root, schema)
+    return save
+
+
+def _check(save: QeSave, root: ET.Element, schema: Path) -> None:
+    """Refuse what has numbers, but not those that bonds are made of."""
+    if (root.findtext("input/control_variables/calculation") or "").strip() == "bands":
+        raise ValueError(f"{schema} is of calculation = 'bands', along a path: run pw.x with 'scf' or 'nscf' on a grid")
+    rotations = [
+        _numbers(_need(symmetry, "rotation", schema)).reshape(3, 3)
+        for symmetry in root.findall("output/symmetries/symmetry")
+        if (symmetry.findtext("info") or "").strip() == "crystal_symmetry"
+    ]
+    if len(rotations) > 1 and lacks_images(save.kpoints, np.array(rotations), save.cell):
+        raise ValueError(
+            f"{schema} has k-points that were reduced by {len(rotations)} symmetry operations, but bonds need all of "
+            "them: run pw.x with nosym = .true., noinv = .true."
+        )
+    counted = 2 / save.n_spins * float(np.einsum("k,skn->", save.weights, save.occupations))
+    if abs(counted - save.n_electrons) > ELECTRON_TOLERANCE * save.n_electrons:
+        raise ValueError(
+            f"{schema}: the occupations add up to {counted:.4f} of {save.n_electrons:g} electrons: give 'nscf' the "
+            "occupations of the 'scf' run, and enough bands"
+        )
 
 
 def _pseudopotentials(output: ET.Element, path: Path, schema: Path) -> dict[str, Upf]:

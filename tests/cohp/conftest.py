@@ -131,6 +131,7 @@ def make_save():
             f"<occupations>{numbers(occupations[:, k])}</occupations></ks_energies>\n"
             for k in range(3)
         )
+        n_electrons = 2 / n_spins * np.einsum("k,skn->", weights, occupations)
         (folder / "data-file-schema.xml").write_text(
             f"""<?xml version="1.0"?>
 <qes:espresso xmlns:qes="http://www.quantum-espresso.org/ns/qes/qes-1.0">
@@ -141,13 +142,13 @@ def make_save():
 <atomic_structure nat="2" alat="8.0"><atomic_positions>
 <atom name="C1" index="1">0.0 0.0 0.0</atom><atom name="H" index="2">-2.0 0.0 0.0</atom>
 </atomic_positions><cell><a1>8.0 0.0 0.0</a1><a2>0.0 12.0 0.0</a2><a3>0.0 0.0 12.0</a3></cell></atomic_structure>
-<band_structure><lsda>{str(n_spins == 2).lower()}</lsda><noncolin>false</noncolin><nelec>5.0</nelec>
+<band_structure><lsda>{str(n_spins == 2).lower()}</lsda><noncolin>false</noncolin><nelec>{n_electrons}</nelec>
 <fermi_energy>0.0</fermi_energy>
 {blocks}</band_structure>
 </output>
 </qes:espresso>
 """
         )
-        return {"energies": energies, "x": x, "overlap": overlap, "occupations": occupations}
+        return {"energies": energies, "x": x, "overlap": overlap, "occupations": occupations, "electrons": n_electrons}
 
     return make

@@ -71,7 +71,7 @@ def test_writes_all_files(folder, capsys):
     assert summary["basis"] == {"C": ["2s", "2p"], "H": ["2s"]}
     assert (summary["n_basis"], summary["n_bands"], summary["n_bands_used"]) == (5, 9, 5)
     assert set(summary["pseudopotentials"]) == {"C1", "H"}
-    assert sum(summary["loewdin_charges"]) == pytest.approx(5 - summary["electrons_recovered"])
+    assert sum(summary["loewdin_charges"]) == pytest.approx(5 - summary["electrons_recovered"])  # valences of C and H
     out = read_lobsterout(folder / "lobsterout")
     assert (out.engine, out.version, out.finished, out.program) == ("getl-cohp", __version__, True, "Quantum Espresso")
     assert out.basis == {"C": ("2s", "2p_y", "2p_z", "2p_x"), "H": ("2s",)}

@@ -1,5 +1,7 @@
 """What is read of a QE calculation, and what is refused."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def test_reads_structure_and_bands(make_save, tmp_path, n_spins):
     np.testing.assert_allclose(save.weights, [0.25, 0.5, 0.25])
     np.testing.assert_allclose(save.energies, made["energies"] * HARTREE)
     np.testing.assert_allclose(save.occupations, made["occupations"])
-    assert (save.n_spins, save.n_bands, save.n_electrons, save.fermi_energy) == (n_spins, 9, 5.0, 0.0)
+    assert (save.n_spins, save.n_bands, save.n_electrons, save.fermi_energy) == (n_spins, 9, made["electrons"], 0.0)
 
 
 @pytest.mark.parametrize("spin_major", [False, True], ids=["spins within k (6.x)", "k within spin (7.x)"])
@@ -144,3 +146,39 @@ def test_finds_the_only_save_folder(make_save, tmp_path):
     make_save(tmp_path / "old" / "aiida.save")
     with pytest.raises(FileNotFoundError, match="more than one"):
         find_save(tmp_path)
+
+
+def test_bands_along_a_path_are_refused(make_save, tmp_path):
+    make_save(tmp_path / "x.save")
+    path = tmp_path / "x.save" / "data-file-schema.xml"
+    calculation = "<input><control_variables><calculation>{}</calculation></control_variables></input>\n<output>"
+    rewrite(path, "<output>", calculation.format("nscf"))
+    read_save(tmp_path / "x.save")
+    rewrite(path, "nscf", "bands")
+    with pytest.raises(ValueError, match=r"along a path.*on a grid"):
+        read_save(tmp_path / "x.save")
+
+
+def test_occupations_that_miss_electrons_are_refused(make_save, tmp_path):
+    make_save(tmp_path / "x.save")
+    path = tmp_path / "x.save" / "data-file-schema.xml"
+    path.write_text(re.sub(r"<nelec>.*</nelec>", "<nelec>25.0</nelec>", path.read_text()))
+    with pytest.raises(ValueError, match=r"add up to .* of 25 electrons.*enough bands"):
+        read_save(tmp_path / "x.save")
+
+
+SYMMETRY = """<symmetry><info name="some">crystal_symmetry</info>
+<rotation rank="2" dims="3 3" order="F">{}</rotation></symmetry>"""
+
+
+def test_kpoints_reduced_by_symmetry_are_refused(make_save, tmp_path):
+    """The k-points are 0, 1/4 and 1/2 along x: a mirror keeps them, an exchange of x and y does not."""
+    make_save(tmp_path / "x.save")
+    path = tmp_path / "x.save" / "data-file-schema.xml"
+    identity, mirror = (SYMMETRY.format(rotation) for rotation in ("1 0 0 0 1 0 0 0 1", "-1 0 0 0 1 0 0 0 1"))
+    rewrite(path, "<output>", f"<output><symmetries>{identity}{mirror}</symmetries>")
+    assert read_save(tmp_path / "x.save").n_bands == 9
+    exchange = SYMMETRY.format("0 1 0 1 0 0 0 0 1")
+    rewrite(path, "</symmetries>", f"{exchange}</symmetries>")
+    with pytest.raises(ValueError, match=r"reduced by 3 symmetry operations.*nosym = \.true\."):
+        read_save(tmp_path / "x.save")
