@@ -26,7 +26,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from aiida_getl.structures.bonds import BondList, bond_vectors, canonical_direction
+from aiida_getl.structures.bonds import BondList, bond_vectors, canonical_direction, find_bonds
 
 Kind = Literal["COHP", "COOP", "COBI"]
 Layout = Literal[4, 6]
@@ -120,7 +120,8 @@ class IcohpList:
     def unique_bonds(self, atoms: Atoms | None = None) -> tuple[BondList, NDArray[np.int64]]:
         """Return every bond once, in the canonical direction, and the row of the list that each is from, (n,).
 
-        An atom bonded to its own image is listed with +T and -T: one of them is kept.
+        An atom bonded to its own image is listed with +T and -T: one of them is kept. A row of LOBSTER 2 is the average
+        of the bonds of two atoms of one length: each of them gets it.
 
         Parameters
         ----------
@@ -131,13 +132,15 @@ class IcohpList:
         Raises
         ------
         ValueError
-            For files of LOBSTER 2, which do not say between which images a bond is, and if the bonds are not those of
-            the structure.
+            If the bonds are not those of the structure, and for files of LOBSTER 2, which do not say between which
+            images a bond is, without a structure.
         """
         if self.translation is None:
+            if atoms is not None:
+                return self._averaged_bonds(atoms)
             raise ValueError(
                 "this list has no translations (LOBSTER 2), so bonds between images cannot be told apart: "
-                "run LOBSTER 3 or later"
+                "give the structure, or run LOBSTER 3 or later"
             )
         listed = BondList(self.atom_i, self.atom_j, self.translation, self.distance)
         if atoms is not None:
@@ -146,12 +149,38 @@ class IcohpList:
         _, first = np.unique(np.column_stack([i, j, t]), axis=0, return_index=True)
         return BondList(i[first], j[first], t[first], self.distance[first]), first
 
+    def _averaged_bonds(self, atoms: Atoms) -> tuple[BondList, NDArray[np.int64]]:
+        assert self.n_averaged is not None
+        _check_atoms(self.atom_i, self.atom_j, atoms)
+        near = find_bonds(atoms.positions, atoms.cell[:], self.distance.max() + DISTANCE_TOLERANCE)
+        chosen, rows = [], []
+        for row in range(len(self)):
+            pair = sorted((self.atom_i[row], self.atom_j[row]))
+            fits = np.flatnonzero(
+                (near.atom_i == pair[0])
+                & (near.atom_j == pair[1])
+                & (np.abs(near.distance - self.distance[row]) < DISTANCE_TOLERANCE)
+            )
+            count = len(fits) * (2 if pair[0] == pair[1] else 1)
+            if self.n_averaged[row] not in (len(fits), count):
+                raise ValueError(
+                    f"atoms {pair[0] + 1} and {pair[1] + 1} have {count} bonds of {self.distance[row]:.4f} Å in the "
+                    f"structure, {self.n_averaged[row]} in the list: they do not belong together"
+                )
+            chosen.append(fits)
+            rows.append(np.full(len(fits), row))
+        return near.select(np.concatenate(chosen)), np.concatenate(rows)
+
+
+def _check_atoms(atom_i: NDArray[np.int64], atom_j: NDArray[np.int64], atoms: Atoms) -> None:
+    highest = int(max(atom_i.max(), atom_j.max()))
+    if highest >= len(atoms):
+        raise ValueError(f"atom {highest + 1} is bonded, but the structure has {len(atoms)} atoms")
+
 
 def _fit(listed: BondList, atoms: Atoms) -> BondList:
     """Return the bonds with the translations turned round if that is how they fit the structure."""
-    highest = int(max(listed.atom_i.max(), listed.atom_j.max()))
-    if highest >= len(atoms):
-        raise ValueError(f"atom {highest + 1} is bonded, but the structure has {len(atoms)} atoms")
+    _check_atoms(listed.atom_i, listed.atom_j, atoms)
     both = (listed, replace(listed, translation=-listed.translation))
     lengths = [np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1) for bonds in both]
     deviation = np.abs(np.array(lengths) - listed.distance)

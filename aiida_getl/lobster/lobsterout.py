@@ -80,12 +80,24 @@ class Lobsterout:
     timing: Timing | None
     finished: bool
 
+    @classmethod
+    def empty(cls) -> Lobsterout:
+        """Return what an empty file says: nothing."""
+        return read_lobsterout("")
+
+    @property
+    def cpu_per_wall(self) -> float | None:
+        """Seconds of processor time per second: how many cores were at work."""
+        if self.timing is None or self.timing.wall <= 0:
+            return None
+        return (self.timing.user + self.timing.sys) / self.timing.wall
+
     @property
     def one_core_run(self) -> bool:
         """Whether the run had several threads but used one core's time: its threads were bound to one core."""
         if self.timing is None or self.threads is None or self.threads < 2 or self.timing.wall < 60:
             return False
-        return (self.timing.user + self.timing.sys) / self.timing.wall < 1.1
+        return self.cpu_per_wall is not None and self.cpu_per_wall < 1.1
 
 
 def read_lobsterout(source: Path | str) -> Lobsterout:

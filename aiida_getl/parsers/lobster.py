@@ -2,116 +2,288 @@
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from aiida import orm
+from aiida.engine import ExitCode
 from aiida.parsers import Parser
 from numpy.typing import NDArray
 
 from aiida_getl.data.bonds import BondStrengthsData
-from aiida_getl.lobster.icohplist import read_icohplist
+from aiida_getl.lobster.charge import read_charges
+from aiida_getl.lobster.cohpcar import read_cohpcar
+from aiida_getl.lobster.grosspop import read_gross_populations
+from aiida_getl.lobster.icohplist import IcohpList, read_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import Lobsterout, read_lobsterout
+from aiida_getl.lobster.matching import match_curves, match_orbitals, match_values
+from aiida_getl.parsers.sanitise import read_json, sanitise
 from aiida_getl.quantumespresso.kpoints import KPoints, lumped_pairs, regular_grid
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
+Content = TypeVar("Content")
+
+#: Bytes of a file beyond which it is not read: a list of a million bonds has a tenth of this.
+LARGEST_FILE = 500_000_000
+#: Bytes of a report.
+LARGEST_REPORT = 50_000_000
+#: What getl-cohp says while all is well.
+PROGRESS = re.compile(r"k-point \d+ of \d+")
+#: What programs and schedulers say when a job ends early -> name of the exit code.
+LAST_WORDS = (
+    (r"time limit|walltime .*exceeded|CANCELLED AT .* DUE TO TIME", "ERROR_SCHEDULER_OUT_OF_WALLTIME"),
+    (r"oom[-_ ]kill|out of memory|bad_alloc|MemoryError|cannot allocate memory", "ERROR_SCHEDULER_OUT_OF_MEMORY"),
+    (r"segmentation fault|SIGSEGV|core dumped|Traceback \(most recent call last\)", "ERROR_CRASHED"),
+    (r"\bkilled\b|SIGKILL|SIGTERM|\bterminated\b", "ERROR_KILLED"),
+)
+
 
 class LobsterParser(Parser):
-    """Reads ICOHPLIST.lobster and lobsterout of LOBSTER 3 to 6 and of ``getl-cohp``."""
+    """Reads the files of LOBSTER 2 to 6 and of ``getl-cohp``."""
 
     def parse(self, **kwargs):
+        self.unread: dict[str, str] = {}
+        self.report = Lobsterout.empty()
         exit_code = self._parse()
+        self.out("results", orm.Dict(results(self.report, read_json(self._read("getl-cohp.json") or ""), self.unread)))
         # The scheduler's verdict (walltime, memory) says more about an unfinished run than its files do.
         return self.node.exit_code if self.node.exit_status is not None else exit_code
 
-    def _parse(self):
-        log = read_lobsterout(self._read("lobsterout") or "")
-        extra = self._read_json()
-        self.out("results", orm.Dict(results(log, extra)))
+    def _parse(self) -> ExitCode | None:
+        sizes = {name: self._size(name) for name in self.retrieved.base.repository.list_object_names()}
+        if sizes.get("lobsterout", 0) > LARGEST_REPORT:
+            return self.exit_codes.ERROR_OUTPUT_TOO_LARGE.format(reason=f"lobsterout has {sizes['lobsterout']} bytes")
+        if sizes.get("ICOHPLIST.lobster", 0) > LARGEST_FILE:
+            return self.exit_codes.ERROR_OUTPUT_TOO_LARGE.format(
+                reason=f"ICOHPLIST.lobster has {sizes['ICOHPLIST.lobster']} bytes"
+            )
+        self.report = log = read_lobsterout(self._read("lobsterout") or "")
         if log.program_not_detected:
             return self.exit_codes.ERROR_PROGRAM_NOT_DETECTED
         if log.too_few_bands:
-            return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=f"{log.bands_needed} are needed")
+            needed = f"{log.bands_needed} are needed" if log.bands_needed else "it does not say how many are needed"
+            return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=needed)
         if log.n_interactions == 0:
             return self.exit_codes.ERROR_NO_INTERACTIONS
         text = self._read("ICOHPLIST.lobster")
         if text is None:
-            return self._no_icohps(log)
+            return self._no_icohps()
         try:
             icohps = read_icohplist(text)
         except ValueError as exception:
+            if not log.finished and "no complete line" in str(exception):
+                return self._no_icohps()
             return self.exit_codes.ERROR_ICOHPLIST_UNREADABLE.format(reason=exception)
+        if log.n_interactions is not None and len(icohps) > log.n_interactions:
+            return self.exit_codes.ERROR_ICOHPLIST_UNREADABLE.format(
+                reason=f"it has {len(icohps)} bonds, the run found {log.n_interactions}"
+            )
+        if log.n_spins == 2 and icohps.n_spins == 1:
+            return self.exit_codes.ERROR_ICOHPLIST_UNREADABLE.format(reason="it lacks the second spin")
+        return self._store_bonds(icohps)
+
+    def _store_bonds(self, icohps: IcohpList) -> ExitCode | None:
+        log = self.report
         atoms = self.node.inputs.structure.get_ase()
         try:
-            bonds, values = icohps.to_bonds(atoms)
+            bonds, rows = icohps.unique_bonds(atoms)
         except ValueError as exception:
             return self.exit_codes.ERROR_STRUCTURE_MISMATCH.format(reason=exception)
+        finite = np.isfinite(icohps.icohp[rows]).all(axis=1)
         lumped = find_lumped(bonds, self.node.inputs.parent_folder.creator)
-        bonds, values = bonds.select(~lumped), values[~lumped]
-        self.out(
-            "bonds",
-            BondStrengthsData.from_bonds(
-                # The distances of the structure itself have all digits.
-                replace(bonds, distance=np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1)),
-                atoms.get_chemical_symbols(),
-                values,
-                self._method(log),
-                spilling=max(log.charge_spilling, default=None),
-            ),
+        kept = finite & ~lumped
+        bonds, rows = bonds.select(kept), rows[kept]
+        # The distances of the structure itself have all digits.
+        bonds = replace(bonds, distance=np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1))
+        lists = {kind: self._read_list(kind) for kind in ("COOP", "COBI")}
+        node = BondStrengthsData.from_bonds(
+            bonds,
+            atoms.get_chemical_symbols(),
+            icohps.icohp[rows],
+            self._method(log),
+            spilling=max((value for value in log.charge_spilling if np.isfinite(value)), default=None),
         )
-        complete = icohps.complete and log.n_interactions in (None, len(icohps))
-        if not complete:
-            return self.exit_codes.ERROR_UNFINISHED
-        if lumped.any():
-            return self.exit_codes.ERROR_IMAGES_LUMPED.format(n_bonds=lumped.sum())
-        return None if log.finished else self.exit_codes.ERROR_UNFINISHED_ICOHPS_COMPLETE
+        for kind, values in lists.items():
+            if values is not None:
+                matched = self._optional(f"I{kind}LIST.lobster", match_values, icohps, rows, values)
+                if matched is not None:
+                    node.set_array(f"i{kind.lower()}", matched)
+        self.out("bonds", node)
+        self._store_orbitals(icohps, rows, lists)
+        self._store_curves(icohps, rows)
+        self._store_populations(atoms.get_chemical_symbols())
 
-    def _no_icohps(self, log: Lobsterout):
-        """Return the exit code of a run that wrote no list of ICOHPs."""
-        said = (self._read(self.node.get_option("output_filename")) or "").strip().splitlines()
-        refused = [line for line in said if line.startswith("getl-cohp: ") and "k-point" not in line]
+        if not (icohps.complete and log.n_interactions in (None, len(icohps))):
+            return self.exit_codes.ERROR_UNFINISHED
+        if not finite.all():
+            return self.exit_codes.ERROR_NOT_FINITE.format(n_bonds=int((~finite).sum()))
+        if lumped.any():
+            return self.exit_codes.ERROR_IMAGES_LUMPED.format(n_bonds=int(lumped.sum()))
+        if not log.finished:
+            return self.exit_codes.ERROR_UNFINISHED_ICOHPS_COMPLETE
+        return self._judge()
+
+    def _judge(self) -> ExitCode | None:
+        """Return what is wrong with a run that finished."""
+        settings = self.node.inputs.settings.get_dict() if "settings" in self.node.inputs else {}
+        n, m = self.report.kpoints_not_orthonormalized or (0, 1)
+        limit = settings.get("max_kpoints_not_orthonormalized", 1.0)
+        if n > limit * m:
+            return self.exit_codes.ERROR_NOT_ORTHONORMALIZED.format(n=n, m=m, limit=limit)
+        spilling = max(self.report.charge_spilling, default=0.0)
+        limit = settings.get("max_charge_spilling", np.inf)
+        if not spilling <= limit:
+            return self.exit_codes.ERROR_SPILLING.format(spilling=spilling, limit=limit)
+        if self.unread:
+            return self.exit_codes.ERROR_OTHER_FILES_INCOMPLETE.format(files=", ".join(sorted(self.unread)))
+        return None
+
+    def _no_icohps(self) -> ExitCode:
+        """Return the exit code of a run that wrote no ICOHPs."""
+        said = (self._read(self.node.get_option("output_filename")) or "").strip()[-100_000:].splitlines()
+        refused = [line for line in said if line.startswith("getl-cohp: ") and not PROGRESS.search(line)]
         if refused:
-            reason = refused[-1].removeprefix("getl-cohp:").strip()
+            reason = sanitise(refused[-1].removeprefix("getl-cohp:").strip()[:1000])
             if "nbnd" in reason:
                 return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=reason)
+            if "no bond in" in reason:
+                return self.exit_codes.ERROR_NO_INTERACTIONS
             return self.exit_codes.ERROR_BAD_INPUT.format(reason=reason)
-        if log.engine is None:
+        heard = [*said, *(self.node.get_scheduler_stderr() or "")[-100_000:].splitlines()]
+        for pattern, name in LAST_WORDS:
+            for line in heard:
+                if re.search(pattern, line, re.I):
+                    return getattr(self.exit_codes, name).format(reason=sanitise(line.strip()[:300]))
+        if self.report.engine is None:
             return self.exit_codes.ERROR_OUTPUT_MISSING
-        return self.exit_codes.ERROR_ICOHPLIST_MISSING.format(reason=said[-1] if said else "it said nothing")
+        last = sanitise(said[-1].strip()[:300]) if said else "it said nothing"
+        return self.exit_codes.ERROR_ICOHPLIST_MISSING.format(reason=last)
+
+    def _store_orbitals(self, icohps: IcohpList, rows: NDArray, lists: dict[str, IcohpList | None]) -> None:
+        position = np.full(len(icohps), -1)
+        position[rows] = np.arange(len(rows))
+        kept = np.flatnonzero(position[icohps.orbitals.bond] >= 0) if len(icohps.orbitals) else np.zeros(0, dtype=int)
+        if not len(kept):
+            return
+        node = orm.ArrayData()
+        node.set_array("bond", position[icohps.orbitals.bond[kept]])
+        node.set_array("orbital_i", icohps.orbitals.orbital_i[kept])
+        node.set_array("orbital_j", icohps.orbitals.orbital_j[kept])
+        node.set_array("icohp", icohps.orbitals.icohp[kept])
+        for kind, values in lists.items():
+            if values is not None and len(values.orbitals) and np.array_equal(values.label, icohps.label):
+                node.set_array(f"i{kind.lower()}", match_orbitals(icohps.orbitals, kept, values.orbitals))
+        self.out("orbitals", node)
+
+    def _store_curves(self, icohps: IcohpList, rows: NDArray) -> None:
+        node, first = orm.ArrayData(), None
+        for kind in ("COHP", "COOP", "COBI"):
+            curves = self._read_optional(f"{kind}CAR.lobster", read_cohpcar)
+            matched = (
+                None if curves is None else self._optional(f"{kind}CAR.lobster", match_curves, icohps, rows, curves)
+            )
+            if matched is None:
+                continue
+            if first is None:
+                first = matched
+                node.set_array("energies", matched.energies)
+                node.set_array("bond", matched.bond)
+            elif not (np.array_equal(first.bond, matched.bond) and np.array_equal(first.energies, matched.energies)):
+                self.unread[f"{kind}CAR.lobster"] = "it has other energies or bonds than the curves before it"
+                continue
+            node.set_array(kind.lower(), matched.curve)
+            node.set_array(f"i{kind.lower()}", matched.integral)
+        if first is not None:
+            self.out("cohp", node)
+
+    def _store_populations(self, symbols: list[str]) -> None:
+        charges = self._read_optional("CHARGE.lobster", read_charges)
+        gross = self._read_optional("GROSSPOP.lobster", read_gross_populations)
+        node = orm.ArrayData()
+        if charges is not None and charges.elements.tolist() == symbols[: len(charges)]:
+            node.set_array("symbols", charges.elements)
+            node.set_array("mulliken", charges.mulliken)
+            node.set_array("loewdin", charges.loewdin)
+        elif charges is not None:
+            self.unread["CHARGE.lobster"] = "its atoms are not those of the structure"
+        if gross is not None and list(gross.elements) == symbols[: len(gross.elements)]:
+            node.set_array("orbital_atom", gross.atom)
+            node.set_array("orbital", np.array(gross.orbitals))
+            node.set_array("gross_mulliken", gross.mulliken)
+            node.set_array("gross_loewdin", gross.loewdin)
+        elif gross is not None:
+            self.unread["GROSSPOP.lobster"] = "its atoms are not those of the structure"
+        if node.get_arraynames():
+            self.out("populations", node)
+
+    def _read_list(self, kind: str) -> IcohpList | None:
+        return self._read_optional(f"I{kind}LIST.lobster", read_icohplist)
+
+    def _read_optional(self, name: str, reader: Callable[[str], Content]) -> Content | None:
+        """Return the content of a file that may be missing; note it if it is cut off or cannot be read."""
+        if self._size(name) > LARGEST_FILE:
+            self.unread[name] = f"it has {self._size(name)} bytes"
+            return None
+        text = self._read(name)
+        content = None if text is None else self._optional(name, reader, text)
+        if content is not None and not content.complete:  # type: ignore[attr-defined]
+            self.unread[name] = "it is cut off; what is complete is kept"
+        return content
+
+    def _optional(self, name: str, function: Callable[..., Content], *arguments) -> Content | None:
+        try:
+            return function(*arguments)
+        except ValueError as exception:
+            self.unread[name] = str(exception)[:300]
+            return None
 
     def _method(self, log: Lobsterout) -> dict[str, Any]:
         """Return what defines the scale of the numbers: labels that differ in it must not be mixed."""
         lobsterin = Lobsterin.from_dict(self.node.inputs.parameters.get_dict())
+        used = {element: list(dict.fromkeys(name[:2] for name in names)) for element, names in log.basis.items()}
+        asked = {element: list(shells) for element, shells in lobsterin.basis_functions.items()}
         scf = self.node.inputs.parent_folder.creator
         pseudos = dict(scf.inputs.pseudos) if scf and "pseudos" in scf.inputs else {}
         return {
             "engine": log.engine,
             "version": log.version,
-            "basis": {element: list(shells) for element, shells in sorted(lobsterin.basis_functions.items())},
+            "basis_set": log.basis_set,
+            "basis": dict(sorted((used | asked).items())),
             "pseudos": {name: pseudo.md5 for name, pseudo in sorted(pseudos.items())},
         }
 
+    def _size(self, name: str) -> int:
+        repository = self.retrieved.base.repository
+        return repository.get_object_size(name) if name in repository.list_object_names() else 0
+
     def _read(self, name: str) -> str | None:
         repository = self.retrieved.base.repository
-        if name not in repository.list_object_names():
+        if name not in repository.list_object_names() or self._size(name) > LARGEST_FILE:
             return None
         return repository.get_object_content(name, "rb").decode(errors="replace")
 
-    def _read_json(self) -> dict[str, Any]:
-        try:
-            return json.loads(self._read("getl-cohp.json") or "{}")
-        except json.JSONDecodeError:  # cut off: the text files say the essential
-            return {}
 
-
-def results(log: Lobsterout, extra: dict[str, Any]) -> dict[str, Any]:
+def results(log: Lobsterout, extra: dict[str, Any], unread: dict[str, str]) -> dict[str, Any]:
     """Return the contents of the ``results`` node; spillings as fractions, times in seconds."""
-    return {key: value for key, value in asdict(log).items() if value is not None} | (
-        {"getl_cohp": extra} if extra else {}
-    )
+    content = {key: value for key, value in asdict(log).items() if value is not None}
+    content["one_core_run"] = log.one_core_run
+    if log.cpu_per_wall is not None:
+        content["cpu_per_wall"] = round(log.cpu_per_wall, 3)
+    if log.one_core_run:
+        content["warnings"] = (
+            *log.warnings,
+            f"{log.threads} threads did the work of one core ({log.cpu_per_wall:.2f} s of processor time per second): "
+            "they were bound to one core. Start the program without mpirun, with all cores for its one task.",
+        )
+    if unread:
+        content["unread"] = unread
+    if extra:
+        content["getl_cohp"] = extra
+    return sanitise(content)
 
 
 def find_lumped(bonds: BondList, scf: orm.CalcJobNode | None) -> NDArray[np.bool_]:

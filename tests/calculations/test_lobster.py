@@ -31,6 +31,14 @@ def inputs(cohp_code, getl_computer):
 
 
 @pytest.fixture
+def lobster_code(getl_computer):
+    """A code that passes for LOBSTER."""
+    return orm.InstalledCode(
+        label="lobster-5.1.1", computer=getl_computer, filepath_executable="/opt/lobster", default_calc_job_plugin=""
+    ).store()
+
+
+@pytest.fixture
 def sandbox():
     with SandboxFolder() as folder:
         yield folder
@@ -53,7 +61,8 @@ def test_lobsterin(inputs, submit, sandbox, file_regression):
     with sandbox.open("lobsterin") as handle:
         file_regression.check(handle.read(), encoding="utf-8", extension=".lobsterin")
     (code,) = calcinfo.codes_info
-    assert (code.stdout_name, code.join_files, code.cmdline_params) == ("lobster.out", True, None)
+    assert (code.stdout_name, code.join_files, code.cmdline_params) == ("lobster.out", True, [])
+    assert code.withmpi is False
 
 
 def test_links(inputs, submit, getl_computer, data_regression):
@@ -67,8 +76,9 @@ def test_links(inputs, submit, getl_computer, data_regression):
     )
 
 
-def test_lobster_needs_no_projections(inputs, submit):
+def test_lobster_needs_no_projections(inputs, submit, lobster_code):
     del inputs["projections_folder"]
+    inputs["code"] = lobster_code
     targets = [target for *_, target in submit(inputs).remote_symlink_list]
     assert targets == ["out/aiida.save", "pseudo", "aiida.scf.in"]
 

@@ -40,6 +40,18 @@ def test_lobster_2_averages_and_has_no_translations():
         values.to_bonds()
 
 
+def test_bonds_of_lobster_2_are_told_by_the_structure():
+    from ase.build import bulk
+
+    atoms = bulk("GaAs", "zincblende", 2.49546 * 4 / 3**0.5)
+    bonds, icohp = read_icohplist(V2).to_bonds(atoms)
+    assert len(bonds) == 4
+    np.testing.assert_allclose(bonds.distance, 2.49546, atol=1e-5)
+    np.testing.assert_array_equal(icohp, -4.36062)
+    with pytest.raises(ValueError, match=r"4 bonds of 2\.4955 Å in the structure, 12 in the list"):
+        read_icohplist(V2.replace("               4\n", "              12\n")).to_bonds(atoms)
+
+
 def test_second_spin_in_a_second_block():
     values = read_icohplist(V4_SPIN)
     assert values.complete

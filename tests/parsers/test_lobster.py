@@ -75,6 +75,7 @@ def test_finished(parse, data_regression):
     assert bonds.method == {
         "engine": "getl-cohp",
         "version": "0.1.0",
+        "basis_set": "UPF",
         "basis": {"Al": ["3s", "3p"]},
         "pseudos": {},
     }
@@ -131,7 +132,7 @@ LOBSTER = "LOBSTER v5.1.1 (g++ 9.3.0)\n"
             "did not recognise",
         ),
         ({"lobsterout": LOBSTER + "setting up CO interactions... found 0 interactions.\n"}, 412, "No two atoms"),
-        ({"ICOHPLIST.lobster": None, "lobster.out": "Segmentation fault\n"}, 303, "Segmentation fault"),
+        ({"ICOHPLIST.lobster": None, "lobster.out": "Segmentation fault\n"}, 313, "Segmentation fault"),
         ({"ICOHPLIST.lobster": "nonsense\n"}, 311, "cannot be read"),
         (
             only(**{"lobster.out": "getl-cohp: k-point 1 of 4\ngetl-cohp: out: no bond fits cohpGenerator\n"}),

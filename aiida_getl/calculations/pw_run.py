@@ -1,0 +1,86 @@
+"""What the provenance graph tells of the pw.x run behind a remote folder."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from aiida import orm
+
+from aiida_getl.quantumespresso.kpoints import regular_grid
+from aiida_getl.quantumespresso.requirements import Engine, PwRun
+from aiida_getl.quantumespresso.upf import Upf, read_upf
+
+PW_CALCULATION = "aiida.calculations:quantumespresso.pw"
+
+
+def find_engine(code: orm.AbstractCode, has_projections: bool) -> Engine | None:
+    """Return which program a code is, by the name of its executable, else by what it is given; None if unknown."""
+    name = PurePosixPath(str(code.get_executable())).name.lower() + " " + code.label.lower()
+    if "getl-cohp" in name or "getl_cohp" in name:
+        return "getl-cohp"
+    if "lobster" in name:
+        return "LOBSTER"
+    return "getl-cohp" if has_projections else None
+
+
+def was_cleaned(folder: orm.RemoteData) -> bool:
+    """Return whether a remote folder was cleaned, through this node or another one of the same folder.
+
+    A calculation taken from the cache points at the folder of the original.
+    """
+    query = orm.QueryBuilder()
+    query.append(
+        orm.RemoteData,
+        filters={
+            "attributes.remote_path": folder.get_remote_path(),
+            f"extras.{orm.RemoteData.KEY_EXTRA_CLEANED}": True,
+        },
+        tag="folder",
+    )
+    query.append(orm.Computer, filters={"uuid": folder.computer.uuid}, with_node="folder")
+    return folder.is_cleaned or query.count() > 0
+
+
+def describe_run(folder: orm.RemoteData) -> PwRun:
+    """Return what is known of the pw.x run that made a folder; nothing of a folder that pw.x did not make."""
+    scf = folder.creator
+    if scf is None or scf.process_type != PW_CALCULATION:
+        return PwRun()
+    outputs = scf.outputs.output_parameters.get_dict() if "output_parameters" in scf.outputs else {}
+    system = {key.lower(): value for key, value in _parameters(scf).get("SYSTEM", {}).items()}
+    structure = scf.outputs.output_structure if "output_structure" in scf.outputs else scf.inputs.get("structure")
+    settings = scf.inputs.settings.get_dict() if "settings" in scf.inputs else {}
+    return PwRun(
+        atoms=None if structure is None else structure.get_ase(),
+        upfs=_pseudopotentials(scf),
+        n_bands=outputs.get("number_of_bands", system.get("nbnd")),
+        uses_symmetry=_uses_symmetry(scf, system, outputs.get("number_of_k_points")),
+        is_gamma_only=any(key.lower() == "gamma_only" and value for key, value in settings.items()),
+        is_noncollinear=bool(system.get("noncolin", False)),
+    )
+
+
+def _parameters(scf: orm.CalcJobNode) -> dict:
+    parameters = scf.inputs.parameters.get_dict() if "parameters" in scf.inputs else {}
+    return {key.upper(): value for key, value in parameters.items()}
+
+
+def _pseudopotentials(scf: orm.CalcJobNode) -> dict[str, Upf] | None:
+    """Return the pseudopotential of every element, None if one cannot be read here."""
+    upfs = {}
+    for pseudo in dict(scf.inputs.pseudos).values() if "pseudos" in scf.inputs else ():
+        try:
+            upf = read_upf(pseudo.get_content())
+        except ValueError:  # format version 1, for example: the engine will judge it
+            return None
+        upfs[upf.element] = upf
+    return upfs or None
+
+
+def _uses_symmetry(scf: orm.CalcJobNode, system: dict, n_kpoints: int | None) -> bool | None:
+    """Return whether k-points were left out; those of a list are used as they are given."""
+    if system.get("nosym"):
+        return False
+    if "kpoints" not in scf.inputs or "mesh" not in scf.inputs.kpoints.base.attributes.all or n_kpoints is None:
+        return None
+    return n_kpoints < len(regular_grid(*scf.inputs.kpoints.get_kpoints_mesh()).points)
