@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gzip
 import os
 import shutil
 import sys
@@ -10,7 +11,10 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ase import Atoms
+from ase.io import write
 
 pytest_plugins = ["aiida.tools.pytest_fixtures"]
 
@@ -76,6 +80,121 @@ def cuzr_potential_path() -> Path:
     from aiida_getl.setup.potentials import CUZR_POTENTIAL, find_potential
 
     return find_potential(CUZR_POTENTIAL)
+
+
+# ---- labels made elsewhere: small trees in the layout of the published data
+
+LOBSTERIN = """\
+COHPstartEnergy -100.0
+COHPendEnergy 40.0
+basisSet Bunge
+basisfunctions Cu 3s 4s 3p 3d
+basisfunctions Zr 4s 5s 4p 4d
+cohpGenerator from 1.80 to 4.20
+"""
+LOBSTEROUT = """\
+LOBSTER v3.0.0 (g++ 5.4.0)
+detecting used PAW program... Quantum Espresso
+setting up CO interactions... found {n} interactions.
+abs. charge spilling:   1.60%
+finished in 0 h 10 min 28 s  97 ms of wall time
+"""
+SCF_INPUT = """\
+ &CONTROL
+   calculation = 'scf'
+ /
+ &SYSTEM
+   ibrav = 0, nat = 8, ntyp = 2, ecutwfc = 70, ecutrho = 560
+ /
+ &ELECTRONS
+ /
+CELL_PARAMETERS {{angstrom}}
+{cell}
+ATOMIC_SPECIES
+   Cu  63.5463   Cu.UPF
+   Zr  91.2240   Zr.UPF
+ATOMIC_POSITIONS {{crystal}}
+{positions}
+K_POINTS automatic
+  2 2 2   1 1 1
+"""
+CONVERGED = "Program PWSCF v.6.2\n     iteration #  7     ecut\n     convergence has been achieved in   7 iterations\n"
+STOPPED = "Program PWSCF v.6.2\n     iteration # 80     ecut\n     Davidson diagonalization"
+
+
+def _make_atoms(seed, strain=0.0):
+    """A distorted B2 cell of eight atoms."""
+    atoms = Atoms(["Cu", "Zr"], scaled_positions=[[0, 0, 0], [0.5] * 3], cell=[3.3] * 3, pbc=True).repeat((2, 2, 1))
+    atoms.rattle(0.15, seed=seed)
+    atoms.set_cell(atoms.cell[:] * [1 + strain, 1, 1], scale_atoms=True)
+    return atoms
+
+
+def _icohplist_text(atoms, r_max=4.2, sign=1, layout=4):
+    """LOBSTER's list of a made-up law; sign -1 counts translations as LOBSTER 3 does."""
+    from aiida_getl.lobster.icohplist import IcohpList, OrbitalRows, format_icohplist
+    from aiida_getl.structures.bonds import find_bonds
+
+    bonds = find_bonds(atoms.positions, atoms.cell[:], r_max)
+    symbols = np.array(atoms.get_chemical_symbols())
+    none = np.array([], dtype=str)
+    values = IcohpList(
+        kind="COHP",
+        label=np.arange(1, len(bonds) + 1),
+        element_i=symbols[bonds.atom_i],
+        element_j=symbols[bonds.atom_j],
+        atom_i=bonds.atom_i,
+        atom_j=bonds.atom_j,
+        translation=sign * bonds.translation,
+        distance=bonds.distance,
+        icohp=-np.exp(2.5 - bonds.distance)[:, None],
+        n_averaged=None,
+        orbitals=OrbitalRows(np.array([], dtype=int), none, none, np.empty((0, 1))),
+        complete=True,
+    )
+    return format_icohplist(values, layout), len(bonds)
+
+
+@pytest.fixture(scope="session")
+def write_sub_run():
+    """Return a function that writes one sub-run and returns its folder."""
+
+    def make(root, sub_run=0, run=1, composition="Cu50Zr50", converged=True, labelled=True, packed=False, sign=-1):
+        folder = root / composition / "c" / "md" / "lammps" / "8" / str(run) / "2000" / str(sub_run)
+        folder.mkdir(parents=True)
+        atoms = _make_atoms(run, 0.02 * sub_run)
+        write(folder / f"{composition}.xyz", atoms, format="extxyz")
+        text, n_bonds = _icohplist_text(atoms, sign=sign)
+        files = {
+            "lobsterin": LOBSTERIN,
+            f"{composition}.scf.in": SCF_INPUT.format(
+                cell="\n".join(" ".join(f"{x:.6f}" for x in row) for row in atoms.cell[:]),
+                positions="\n".join(f"{atom.symbol} {atom.a:.8f} {atom.b:.8f} {atom.c:.8f}" for atom in atoms),
+            ),
+            f"{composition}.scf.out": CONVERGED if converged else STOPPED,
+        }
+        if labelled:
+            files |= {"ICOHPLIST.lobster": text, "lobsterout": LOBSTEROUT.format(n=n_bonds)}
+        for name, content in files.items():
+            if packed:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(content.encode()))
+            else:
+                (folder / name).write_text(content)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cell():
+    """Return the function that makes the structures of the tree."""
+    return _make_atoms
+
+
+@pytest.fixture(scope="session")
+def icohplist():
+    """Return the function that makes their lists: (text, number of bonds)."""
+    return _icohplist_text
 
 
 # ---- AiiDA: one temporary profile for the whole session, never the user's

@@ -1,0 +1,127 @@
+"""The folder layout of the published data: <composition>/c/md/lammps/<atoms>/<run>/<temperature>/<sub-run>/."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from aiida_getl.exchange.sources import Problem, Source, identifier
+from aiida_getl.exchange.status import STATUS, read_dub_info, read_nd_info
+from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
+
+_SUB_RUN = re.compile(r"(?P<composition>[^/]+)/c/md/lammps/(?P<n_atoms>\d+)/(?P<run>\d+)/(?P<T>\d+)/(?P<sub_run>\d+)$")
+_NAMES = {0: AS_QUENCHED, **{number: name for name, number in PUBLISHED_SUBRUNS.items()}}
+
+
+def is_layout(directory: Path) -> bool:
+    """Return whether a sub-run's folder is in or below a folder."""
+    return any(_SUB_RUN.search(Path(folder).as_posix()) for folder, _, _ in os.walk(directory.resolve()))
+
+
+def find_sources(directory: Path) -> tuple[list[Source], list[Problem]]:
+    """Find every sub-run in or below a folder, which may be any folder of the layout.
+
+    Parameters
+    ----------
+    directory : from the folder above the compositions down to a single sub-run
+
+    Returns
+    -------
+    The sub-runs sorted by composition, atoms, run, temperature and number, and what is left out: status files that are
+    not understood, and sub-runs that they list and of which there is no folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or no sub-run in it.
+    """
+    if not directory.is_dir():
+        raise FileNotFoundError(f"there is no folder {directory}")
+    found: list[tuple[tuple[str, int, int, int, int], Path]] = []
+    for name, subfolders, _ in os.walk(directory.resolve()):
+        match = _SUB_RUN.search(Path(name).as_posix())
+        if match:
+            numbers = (int(match["n_atoms"]), int(match["run"]), int(match["T"]), int(match["sub_run"]))
+            found.append(((match["composition"], *numbers), Path(name)))
+            subfolders.clear()
+    if not found:
+        raise FileNotFoundError(
+            f"{directory} holds no folder <composition>/c/md/lammps/<atoms>/<run>/<temperature>/<sub-run>: "
+            "is it the folder that holds the compositions?"
+        )
+    problems: list[Problem] = []
+    status: dict[Path, dict[tuple[int, int], int]] = {}
+    unseen: dict[Path, dict[tuple[int, int], list[str]]] = {}
+    sources: list[Source] = []
+    there: set[tuple[Path, int, int]] = set()
+    for (composition, n_atoms, run, temperature, sub_run), folder in sorted(found):
+        root = folder.parents[7] / f"{composition}-PBSSDB"
+        if root not in status:
+            status[root], unseen[root] = _read_status(root, problems)
+        there.add((root, run, sub_run))
+        notes = tuple(f"LOBSTER did not list the bond {pair}" for pair in unseen[root].get((run, sub_run), []))
+        sources.append(
+            Source(
+                run=identifier(f"{composition}_{n_atoms}_{run}_{temperature}"),
+                sub_run=_NAMES.get(sub_run, f"sub_run_{sub_run}"),
+                files=_files(folder, composition),
+                origin={
+                    "composition": composition,
+                    "n_atoms": n_atoms,
+                    "run": run,
+                    "temperature_K": temperature,
+                    "sub_run": sub_run,
+                },
+                status=status[root].get((run, sub_run)),
+                notes=notes,
+            )
+        )
+    if _SUB_RUN.search(directory.resolve().as_posix()):  # one sub-run was asked for, so no other is missing
+        return sources, problems
+    runs = {(root, run) for root, run, _ in there}
+    for root, codes in status.items():
+        problems += [
+            Problem(root / "ND.info", f"run {run}, sub-run {sub_run}: {STATUS[code]}, and there is no folder of it")
+            for (run, sub_run), code in sorted(codes.items())
+            if (root, run) in runs and (root, run, sub_run) not in there
+        ]
+    return sources, problems
+
+
+def _read_status(
+    root: Path, problems: list[Problem]
+) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], list[str]]]:
+    """Return what ``ND.info`` and ``DUB.info`` say, by (run, sub-run)."""
+    codes: dict[tuple[int, int], int] = {}
+    bonds: dict[tuple[int, int], list[str]] = {}
+    path = root / "ND.info"
+    try:
+        if path.is_file():
+            codes = read_nd_info(path.read_text(errors="replace"), path.name)
+        path = root / "DUB.info"
+        if path.is_file():
+            for bond in read_dub_info(path.read_text(errors="replace"), path.name):
+                bonds.setdefault((bond.run, bond.sub_run), []).append("-".join(bond.atoms))
+    except ValueError as exception:
+        problems.append(Problem(path, f"{exception}; what it says is not used"))
+    return codes, bonds
+
+
+def _files(folder: Path, composition: str) -> dict[str, Path]:
+    """Return the files of a sub-run by their roles, also those that are packed (``.gz``)."""
+    candidates = {
+        "structure": (f"{composition}.xyz", f"{composition}.extxyz", f"{composition}.scf.in"),
+        "icohplist": ("ICOHPLIST.lobster",),
+        "lobsterout": ("lobsterout", f"{composition}.lb.out"),
+        "lobsterin": ("lobsterin", "lobsterin-quippy"),
+        "scf_input": (f"{composition}.scf.in",),
+        "scf_output": (f"{composition}.scf.out",),
+    }
+    files = {}
+    for role, names in candidates.items():
+        paths = [folder / (name + packed) for name in names for packed in ("", ".gz")]
+        present = [path for path in paths if path.is_file()]
+        if present:
+            files[role] = present[0]
+    return files

@@ -1,0 +1,59 @@
+"""What is to be imported: the files of one structure, by role, and where it belongs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiida_getl.exchange.label import sha256
+
+
+@dataclass(frozen=True)
+class Source:
+    """One structure to import, labelled or not.
+
+    Attributes
+    ----------
+    run : name of the glass, which validation holds out as a whole
+    sub_run : name of its deformation
+    files : by role, see :data:`aiida_getl.exchange.label.ROLES`
+    origin : where it stands in the original data, e.g. composition, run, temperature
+    status : what a status file says of it, if anything, see :data:`aiida_getl.exchange.status.STATUS`
+    notes : what else is known
+    """
+
+    run: str
+    sub_run: str
+    files: dict[str, Path]
+    origin: dict[str, Any] = field(default_factory=dict)
+    status: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def checksums(self) -> dict[str, str]:
+        """Return the SHA-256 of every file, by role."""
+        return {role: sha256(path) for role, path in sorted(self.files.items())}
+
+    def digest(self, checksums: dict[str, str]) -> str:
+        """Return a checksum of all that is imported: the files, and where they belong."""
+        content = [self.run, self.sub_run, self.origin, self.status, list(self.notes), checksums]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that was found and is left out."""
+
+    path: Path
+    reason: str
+
+
+def identifier(text: str) -> str:
+    """Return a text as a name that links of the provenance graph can carry: letters, digits and single underscores."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    if not name:
+        raise ValueError(f"{text!r} has no letter or digit to make a name of")
+    return name if name[0].isalpha() else f"n{name}"
