@@ -16,6 +16,7 @@ COMMANDS = {
     "watch": "aiida_getl.cli.run:watch_command",
     "summary": "aiida_getl.cli.run:summary",
     "trace": "aiida_getl.cli.trace:trace",
+    "dbi": "aiida_getl.cli.dbi:dbi",
 }
 
 

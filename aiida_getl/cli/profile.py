@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,24 +13,51 @@ from typing import Any
 import click
 
 
-def with_profile(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Load the profile of ``aiida-getl -p NAME``, or AiiDA's default one, before the command ``function`` runs."""
+def with_profile(function: Callable[..., Any] | None = None, *, create: bool = False) -> Callable[..., Any]:
+    """Load the profile of ``aiida-getl -p NAME``, or AiiDA's default one, before the command ``function`` runs.
+
+    :param create: make the embedded profile where there is none at all, for commands that need no engine.
+    """
+    if function is None:
+        return functools.partial(with_profile, create=create)
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        from aiida.common.exceptions import ConfigurationError
-        from aiida.manage.configuration import load_profile
-
-        let_daemon_find_this_environment()
-        try:
-            load_profile(click.get_current_context().obj.profile_name, allow_switch=True)
-        except ConfigurationError as error:
-            raise click.ClickException(
-                f"{error}. Run `aiida-getl setup` first, with AIIDA_PATH set to where the profile is to be."
-            ) from error
+        load(create=create)
         return function(*args, **kwargs)
 
     return wrapper
+
+
+def load(*, create: bool = False) -> None:
+    """Load the profile, see :func:`with_profile`."""
+    from aiida.common.exceptions import ConfigurationError
+    from aiida.manage.configuration import load_profile
+
+    let_daemon_find_this_environment()
+    name = click.get_current_context().obj.profile_name
+    try:
+        if create:
+            _create_profile(name)
+        load_profile(name, allow_switch=True)
+    except ConfigurationError as error:
+        raise click.ClickException(
+            f"{error}. Run `aiida-getl setup` first, with AIIDA_PATH set to where the profile is to be."
+        ) from error
+
+
+def _create_profile(name: str | None) -> None:
+    """Make the embedded profile if there is none at all."""
+    from aiida.manage.configuration import get_config
+
+    from aiida_getl.setup.profile import PROFILE_NAME, ensure_profile
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Creating AiiDA configuration folder")
+        config = get_config(create=True)
+    if not config.profile_names:
+        profile, _ = ensure_profile(name or PROFILE_NAME)
+        click.echo(f"Made the profile {profile.name!r} in {config.dirpath}, which will hold all data.", err=True)
 
 
 def let_daemon_find_this_environment() -> None:

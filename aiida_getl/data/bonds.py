@@ -13,6 +13,14 @@ from aiida_getl.structures.bonds import BondList, bond_types
 
 UNITS = {"distance": "Å", "icohp": "eV", "std": "eV"}
 
+#: What in a method defines the scale of the numbers; k-points and cut-offs only their accuracy.
+SCALE = ("engine", "version", "basis_set", "basis", "pseudos", "mixed")
+
+
+def same_scale(method: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether the strengths that two methods give can be compared and learnt from together."""
+    return all((method.get(name) or None) == (other.get(name) or None) for name in SCALE)
+
 
 class BondStrengthsData(orm.ArrayData):
     """The ICOHP of every bond of one structure, in eV; negative is bonding, -ICOHP is the bond strength.

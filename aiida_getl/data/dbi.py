@@ -16,6 +16,12 @@ COLUMNS = ("distance", "strength", "atom_i", "atom_j", "translation", "structure
 UNITS = {"distance": "Å", "strength": "eV"}
 
 
+def mixture(methods: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the method of labels that were made by several, each of them once."""
+    single = [part for method in methods for part in method.get("mixed", [method])]
+    return {"mixed": [method for k, method in enumerate(single) if method not in single[:k]]}
+
+
 class DbiData(orm.ArrayData):
     """Labelled bonds with their descriptors, kept per bond type.
 

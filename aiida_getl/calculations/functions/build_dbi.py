@@ -2,7 +2,8 @@
 
 from aiida.engine import ExitCode, calcfunction
 
-from aiida_getl.data.dbi import DbiData
+from aiida_getl.data.bonds import same_scale
+from aiida_getl.data.dbi import DbiData, mixture
 from aiida_getl.learning.dataset import concatenate, table_of_structure
 from aiida_getl.learning.settings import DEFAULTS, default_descriptors
 from aiida_getl.structures.bonds import find_bonds
@@ -12,20 +13,23 @@ from aiida_getl.structures.bonds import find_bonds
 def build_dbi(settings, **namespaces):
     """Return the database of interactions of labelled structures.
 
-    :param settings: ``Dict``, settings of the learning; of these ``r_max`` in Å.
+    :param settings: ``Dict``, settings of the learning; of these ``r_max`` in Å. With ``mixed_methods`` true, labels
+        of different methods are joined although they are on different scales.
     :param namespaces: ``structures`` (``StructureData``) and ``bonds`` (their labels, ``getl.bonds``), each by run and
         sub-run, and perhaps ``failures`` (``Dict`` with a ``reason``) for sub-runs without a label.
     """
     structures, bonds, failures = namespaces["structures"], namespaces["bonds"], namespaces.get("failures", {})
     names = [(run, sub_run) for run, cells in sorted(bonds.items()) for sub_run in sorted(cells)]
     methods = [bonds[run][sub_run].method for run, sub_run in names]
-    if any(method != methods[0] for method in methods):
-        other = next(name for name, method in zip(names, methods, strict=True) if method != methods[0])
-        return ExitCode(
-            401,
-            f"the labels of {' '.join(names[0])} and {' '.join(other)} were made by different methods, so they are on "
-            "different scales: label all with one method",
-        )
+    if not all(same_scale(method, methods[0]) for method in methods):
+        other = next(name for name, method in zip(names, methods, strict=True) if not same_scale(method, methods[0]))
+        if not settings.get("mixed_methods", False):
+            return ExitCode(
+                401,
+                f"the labels of {' '.join(names[0])} and {' '.join(other)} were made by different methods, so they are "
+                "on different scales: label all with one method, or ask for a mixture",
+            )
+        methods = [mixture(methods)]
     atoms = {name: structures[name[0]][name[1]].get_ase() for name in names}
     descriptors = default_descriptors(sorted({symbol for cell in atoms.values() for symbol in set(cell.symbols)}))
     tables, left_out = [], []

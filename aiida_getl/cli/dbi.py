@@ -1,0 +1,288 @@
+"""`aiida-getl dbi`: labels made elsewhere, and databases of interactions (DBIs)."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aiida_getl.cli.nodes import find_node, give_label
+from aiida_getl.cli.profile import load, with_profile
+from aiida_getl.cli.tables import table
+
+if TYPE_CHECKING:
+    from aiida_getl.data.dbi import DbiData
+    from aiida_getl.exchange.sources import Problem, Source
+
+mixed_option = click.option(
+    "--mixed", is_flag=True, help="Join labels of different methods, although they are on different scales."
+)
+r_max_option = click.option(
+    "--r-max", type=click.FloatRange(min=0, min_open=True), default=4.2, show_default=True, help="Longest bond in Å."
+)
+
+
+@click.group()
+def dbi() -> None:
+    """Import labels made elsewhere; list, show and merge databases of interactions (DBIs)."""
+
+
+@dbi.command("import")
+@click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--structure", "structures", multiple=True, type=click.Path(path_type=Path), help="Structure file; repeatable."
+)
+@click.option(
+    "--icohplist",
+    "icohplists",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Its ICOHPLIST.lobster; as often as --structure, in the same order.",
+)
+@click.option("--label", help="Name of the DBI and of the group of all nodes; by default that of PATH.")
+@r_max_option
+@mixed_option
+@click.option("--dry-run", is_flag=True, help="Read everything, report, and store nothing.")
+def import_command(
+    path: Path | None,
+    structures: tuple[Path, ...],
+    icohplists: tuple[Path, ...],
+    label: str | None,
+    r_max: float,
+    mixed: bool,
+    dry_run: bool,
+) -> None:
+    """Import structures with their ICOHPs, and build a DBI of them.
+
+    PATH is a folder in the layout of the published data,
+    <composition>/c/md/lammps/<atoms>/<run>/<temperature>/<sub-run>/, or any folder above these; a folder with an
+    ICOHPLIST.lobster and a structure in each of its subfolders; or a table (CSV) with the columns structure and
+    icohplist, and perhaps run and sub_run: structures of one run are validated together. Single structures are given
+    by --structure and --icohplist. ICOHPLIST.lobster may be of LOBSTER 2 to 6, and every file packed (.gz).
+
+    The files are kept with their paths and SHA-256 checksums as the origin of every label. What was imported before
+    is found again, not doubled. A structure that cannot be read or has no label is reported and recorded, and the
+    others are imported.
+
+    \b
+    Examples:
+        aiida-getl dbi import prm4_113603 --label published
+        aiida-getl dbi import pairs.csv --dry-run
+        aiida-getl dbi import --structure POSCAR --icohplist ICOHPLIST.lobster --label mine
+    """
+    sources, problems = find(path, structures, icohplists)
+    _report_sources(sources, problems)
+    if dry_run:
+        _dry_run(sources)
+        return
+    load(create=True)
+    from aiida import orm
+
+    from aiida_getl.importer import dbi_of, import_all
+
+    name = label or (path.resolve().name.removesuffix(".csv") if path else sources[0].run)
+    group, _ = orm.Group.collection.get_or_create(label=name)
+    with click.progressbar(
+        import_all(sources, group), length=len(sources), label="Importing", file=sys.stderr
+    ) as progress:
+        imported = list(progress)
+    new = sum(item.is_new for item in imported)
+    labelled = [item for item in imported if item.bonds is not None]
+    click.echo(f"Imported    {new} structures, found {len(imported) - new} that were there already")
+    click.echo(f"Labels      {len(labelled)}, {sum(item.bonds.n_bonds for item in labelled)} bonds")
+    click.echo(f"Left out    {len(imported) - len(labelled)} structures")
+    for item in imported:
+        if item.reason is not None:
+            click.echo(f"            {item.source.run} {item.source.sub_run}: {item.reason}")
+    click.echo(f"Building the DBI of group {name!r} ...", err=True)
+    settings = {"r_max": r_max} | ({"mixed_methods": True} if mixed else {})
+    try:
+        node, is_new = dbi_of(imported, settings, group)
+    except ValueError as exception:
+        raise click.ClickException(str(exception) + (_hint_mixed(exception))) from exception
+    give_label(node, name)
+    click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
+    click.echo(f"            {_types(node)}")
+    click.echo(f"Next        aiida-getl model train {node.pk}")
+
+
+@dbi.command("list")
+@with_profile(create=True)
+def list_command() -> None:
+    """List the DBIs of the profile.
+
+    \b
+    Example:
+        aiida-getl dbi list
+    """
+    from aiida import orm
+
+    from aiida_getl.data.dbi import DbiData
+
+    nodes = orm.QueryBuilder().append(DbiData).order_by({DbiData: "id"}).all(flat=True)
+    if not nodes:
+        click.echo("There is no DBI yet: `aiida-getl dbi import --help` says how to make one from files.")
+        return
+    click.echo(
+        table(
+            ("PK", "label", "structures", "bonds", "compositions", "labelled by", "made"),
+            [
+                (
+                    node.pk,
+                    node.label or None,
+                    node.base.attributes.get("n_structures"),
+                    node.base.attributes.get("n_bonds"),
+                    _shortened(node.base.attributes.get("compositions")),
+                    method_name(node.base.attributes.get("method")),
+                    node.ctime.strftime("%Y-%m-%d %H:%M"),
+                )
+                for node in nodes
+            ],
+        )
+    )
+
+
+@dbi.command("show")
+@click.argument("node", metavar="DBI")
+@click.option("--results", type=click.Path(file_okay=False, path_type=Path), help="Folder for a figure of the labels.")
+@with_profile(create=True)
+def show_command(node: str, results: Path | None) -> None:
+    """Show what a DBI (PK, UUID or label) holds, what it leaves out and why.
+
+    \b
+    Example:
+        aiida-getl dbi show published --results results
+    """
+    from aiida_getl.data.dbi import DbiData
+
+    found = find_node(node, DbiData)
+    assert isinstance(found, DbiData)
+    attributes = found.base.attributes
+    bonds = found.get_table(descriptors=False)
+    click.echo(f"DBI         <{found.pk}> {found.label}  {found.uuid}")
+    click.echo(f"Bonds       {len(bonds)} of {len(found.structures)} structures")
+    click.echo(f"Method      {describe_method(attributes.get('method'))}")
+    for settings in found.descriptors.values():
+        rest = ", ".join(f"{key} {value}" for key, value in settings.items() if key not in ("kind", "species"))
+        click.echo(f"Descriptor  {settings['kind']}: {rest}")
+    click.echo()
+    rows = []
+    for name in bonds.types():
+        part = bonds.of_type(name)
+        rows.append(
+            (
+                name,
+                len(part),
+                f"{part.distance.min():.2f}",
+                f"{part.distance.max():.2f}",
+                f"{part.strength.min():.3f}",
+                f"{part.strength.mean():.3f}",
+                f"{part.strength.max():.3f}",
+            )
+        )
+    click.echo(table(("bonds", "number", "d min (Å)", "d max (Å)", "-ICOHP min (eV)", "mean", "max"), rows))
+    click.echo()
+    counts = Counter((entry["composition"], entry["run"]) for entry in found.structures)
+    click.echo(table(("composition", "run", "structures"), [(*key, n) for key, n in sorted(counts.items())]))
+    click.echo()
+    click.echo(f"Left out    {len(found.left_out)} entries")
+    for entry in found.left_out:
+        what = f"{entry['n_bonds']} bonds of " if "n_bonds" in entry else ""
+        click.echo(f"            {what}{entry['run']} {entry['sub_run']}: {entry['reason']}")
+    if results is not None:
+        from aiida_getl.report.figures import strength_against_distance
+
+        figure = strength_against_distance(
+            results / "strength_against_distance.png", bonds.type, bonds.distance, bonds.strength
+        )
+        click.echo(f"Figure      {figure}")
+
+
+def find(
+    path: Path | None, structures: tuple[Path, ...], icohplists: tuple[Path, ...]
+) -> tuple[list[Source], list[Problem]]:
+    """Return what a person wants to import.
+
+    :raises click.ClickException: for nothing to import, or files that are not there or not understood.
+    """
+    from aiida_getl.exchange import loose, original
+
+    if (path is None) == (not structures and not icohplists):
+        raise click.UsageError("give a PATH, or --structure and --icohplist")
+    if len(structures) != len(icohplists):
+        raise click.UsageError(f"{len(structures)} --structure and {len(icohplists)} --icohplist: they go in pairs")
+    try:
+        if path is None:
+            sources = [loose.pair(*files) for files in zip(structures, icohplists, strict=True)]
+            loose.refuse_repeated(sources)
+            return sources, []
+        if path.is_file():
+            return loose.read_manifest(path), []
+        if original.is_layout(path):
+            return original.find_sources(path)
+        return loose.find_pairs(path)
+    except (OSError, ValueError) as exception:
+        raise click.ClickException(str(exception)) from exception
+
+
+def method_name(method: dict) -> str:
+    """Return what made labels in a word or two."""
+    if "mixed" in method:
+        return "mixed: " + ", ".join(method_name(part) for part in method["mixed"])
+    return f"{method.get('engine') or 'unknown'} {method.get('version') or ''}".strip()
+
+
+def describe_method(method: dict) -> str:
+    """Return what made labels, with basis and pseudopotentials."""
+    if "mixed" in method:
+        return "mixed: " + " | ".join(describe_method(part) for part in method["mixed"])
+    basis = ", ".join(f"{element} {' '.join(shells)}" for element, shells in (method.get("basis") or {}).items())
+    pseudos = ", ".join(f"{element} {name}" for element, name in (method.get("pseudos") or {}).items())
+    return "; ".join(
+        part
+        for part in (method_name(method), f"basis {basis}" if basis else "", f"pseudos {pseudos}" if pseudos else "")
+        if part
+    )
+
+
+def _report_sources(sources: list[Source], problems: list[Problem]) -> None:
+    click.echo(f"Found       {len(sources)} structures in {len({source.run for source in sources})} runs")
+    for problem in problems:
+        click.echo(f"Left out    {problem.path}: {problem.reason}")
+
+
+def _dry_run(sources: list[Source]) -> None:
+    """Read all labels without a node."""
+    rows = [_read(source) for source in sources]
+    click.echo(table(("run", "sub-run", "bonds", "spilling", "remarks"), rows))
+    click.echo("Nothing was stored (--dry-run).")
+    if all(row[2] is None for row in rows):
+        raise SystemExit(1)
+
+
+def _read(source: Source) -> tuple[object, ...]:
+    from aiida_getl.exchange.label import read_label
+
+    try:
+        label = read_label(source.files, source.status)
+    except ValueError as exception:
+        return source.run, source.sub_run, None, None, f"no label: {exception}"
+    spilling = None if label.spilling is None else f"{label.spilling:.1%}"
+    notes = "; ".join((*source.notes, *label.notes))
+    return source.run, source.sub_run, len(label.bonds), spilling, notes or method_name(label.method)
+
+
+def _types(node: DbiData) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(node.bond_types.items()))
+    return f"{sum(node.bond_types.values())} bonds ({counts})"
+
+
+def _shortened(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _hint_mixed(exception: ValueError) -> str:
+    return " (--mixed)" if "ask for a mixture" in str(exception) else ""
