@@ -100,10 +100,18 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     need "Python's venv module" "makes the virtual environment" python "python$version-venv"
 fi
 
-if [[ $with_tests == yes ]] && ! command -v pg_ctl >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null; then
-    if ! { can_apt && apt_install postgresql; }; then
-        say "PostgreSQL not found, so the tests on PostgreSQL will be skipped: get it with" \
-            "\`sudo apt-get install postgresql\` or \`conda install -c conda-forge postgresql\`."
+# The services of a cluster, which tests/services/services.py starts for the tests in folders of its own. Where the
+# packages start services of the system, those are neither used nor touched.
+if [[ $with_tests == yes ]]; then
+    packages=()
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || packages+=(postgresql)
+    for pair in rabbitmq-server:rabbitmq-server munged:munge mariadbd:mariadb-server slurmctld:slurmctld slurmd:slurmd \
+        slurmdbd:slurmdbd sacct:slurm-client sshd:openssh-server ssh:openssh-client; do
+        PATH=$PATH:/usr/sbin command -v "${pair%%:*}" >/dev/null || packages+=("${pair#*:}")
+    done
+    if ((${#packages[@]})) && ! { can_apt && apt_install "${packages[@]}"; }; then
+        say "Not found: ${packages[*]}. The tests with PostgreSQL, RabbitMQ and Slurm need them: get them with" \
+            "\`sudo apt-get install ${packages[*]}\`, or leave these tests out: \`bash tests/run.sh -m 'not production'\`."
     fi
 fi
 
