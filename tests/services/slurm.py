@@ -1,10 +1,9 @@
-"""Slurm with one node, which is this machine, and accounting, so that ``sacct`` answers; all on the loopback interface."""
+"""Slurm with one node, this machine, and with accounting, so that ``sacct`` answers; on the loopback interface."""
 
 from __future__ import annotations
 
 import getpass
 import os
-import signal
 import socket
 import time
 from pathlib import Path
@@ -76,7 +75,7 @@ def _munge(folder: Path) -> Server:
 
 def _mariadb(folder: Path, ports: dict[str, int], password: str) -> Server:
     home = folder / "mariadb"
-    client = [find_program("mariadb", "mariadb-server"), "--no-defaults", f"--socket={home / 'socket'}", "--user=root"]
+    client = [find_program("mariadb", "mariadb-server"), "--no-defaults", "--protocol=tcp", f"--host={LOOPBACK}"]
     user = f"--user={getpass.getuser()}"
 
     def prepare() -> None:
@@ -118,17 +117,7 @@ def _mariadb(folder: Path, ports: dict[str, int], password: str) -> Server:
             *(f"--{name}={value}" for name, value in options.items()),
         ],
         answers=lambda: succeeds(
-            [
-                *client[:-1],
-                "--user=slurm",
-                f"--host={LOOPBACK}",
-                f"--port={ports['mariadb']}",
-                "--protocol=tcp",
-                "-e",
-                "SELECT 1",
-                _DATABASE,
-            ],
-            MYSQL_PWD=password,
+            [*client, f"--port={ports['mariadb']}", "--user=slurm", "--execute=SELECT 1", _DATABASE], MYSQL_PWD=password
         ),
         prepare=prepare,
     )
@@ -201,7 +190,6 @@ def _slurmd(folder: Path, ports: dict[str, int]) -> Server:
         ),
         prepare=lambda: make_folder(folder / "slurm" / "spool"),
         environment=ours,
-        stop_signal=signal.SIGTERM,
     )
 
 

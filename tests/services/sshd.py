@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
-import signal
 from pathlib import Path
 
-from server import LOOPBACK, Server, ServiceError, accepts, find_program, make_folder, run
+from server import LOOPBACK, Server, accepts, find_program, make_folder, run
 
 #: What the server is called in the configuration of ssh.
 HOST = "cluster"
@@ -53,8 +52,6 @@ def servers(folder: Path, ports: dict[str, int], environment: dict[str, str]) ->
         if os.geteuid() == 0:
             # Root's server insists on this empty folder, which the system makes at boot.
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        elif not os.environ.get("SHELL"):
-            raise ServiceError("sshd needs a login shell: set SHELL")
 
     return [
         Server(
@@ -63,7 +60,6 @@ def servers(folder: Path, ports: dict[str, int], environment: dict[str, str]) ->
             command=[find_program("sshd", "openssh-server"), "-D", "-e", "-f", str(home / "sshd_config")],
             answers=lambda: accepts(port),
             prepare=prepare,
-            stop_signal=signal.SIGTERM,
             with_children=True,
         )
     ]
