@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from aiida_getl.learning.analytics import atom_bonding, type_statistics
+from aiida_getl.learning.analytics import atom_bonding, element_statistics, type_statistics
 from aiida_getl.structures.bonds import find_bonds
 
 
@@ -46,3 +46,29 @@ def test_missing_predictions_are_counted():
     assert result.n_missing[bonds.atom_i[0]] == result.n_missing[bonds.atom_j[0]] == 1
     assert result.n_missing.sum() == 2
     assert result.strength_sum[bonds.atom_i[0]] == pytest.approx(5.5)
+
+
+def test_errors_of_sums_add_up_in_squares():
+    atoms = bulk("Cu", a=3.6)
+    for repeat, expected in ((1, np.sqrt(6 * (2 * 0.1) ** 2)), (3, np.sqrt(12) * 0.1)):
+        cell = atoms.repeat(repeat)
+        bonds = find_bonds(cell.positions, np.asarray(cell.cell), 3.0)
+        result = atom_bonding(bonds, np.ones(len(bonds)), len(cell), std=np.full(len(bonds), 0.1))
+        np.testing.assert_allclose(result.strength_std, expected)
+
+
+def test_statistics_of_elements():
+    atoms = bulk("CuZr", "cesiumchloride", a=3.26)
+    bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), 3.0)
+    strength = np.ones(len(bonds))
+    strength[0] = np.nan
+    result = element_statistics(atoms.get_chemical_symbols(), atom_bonding(bonds, strength, 2))
+    assert sorted(result) == ["Cu", "Zr"]
+    assert result["Zr"] == {
+        "n": 1,
+        "strength_sum_mean": 7.0,
+        "strength_sum_std": 0.0,
+        "coordination_mean": 8.0,
+        "coordination_std": 0.0,
+        "n_missing": 1,
+    }
