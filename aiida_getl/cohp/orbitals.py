@@ -56,6 +56,10 @@ class OrbitalTable:
         Place of every function among those of its atom as LOBSTER lists them.
     shells
         The basis of every element.
+    left_out, left_out_atom : (m,)
+        Projected functions of shells that are occupied in the pseudopotential but not in the basis, and their atoms.
+    left_out_shells
+        Their labels, for every element that has some.
     """
 
     n_projected: int
@@ -64,6 +68,9 @@ class OrbitalTable:
     names: tuple[str, ...]
     rank: NDArray[np.int64]
     shells: dict[str, tuple[Shell, ...]]
+    left_out: tuple[int, ...]
+    left_out_atom: tuple[int, ...]
+    left_out_shells: dict[str, tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,6 +79,10 @@ class OrbitalTable:
     def is_subset(self) -> bool:
         """Whether the projections have functions that the basis leaves out."""
         return len(self.rows) < self.n_projected
+
+    def describe_left_out(self) -> str:
+        """Return the occupied shells that are not in the basis, e.g. ``Cu 3s 3p, Zr 4s``."""
+        return ", ".join(f"{element} {' '.join(labels)}" for element, labels in self.left_out_shells.items())
 
 
 def build_orbitals(
@@ -113,6 +124,9 @@ def build_orbitals(
     atoms: list[int] = []
     names: list[str] = []
     ranks: list[int] = []
+    left_out: list[int] = []
+    left_out_atom: list[int] = []
+    left_out_shells: dict[str, dict[str, None]] = {}
     count = 0
     for atom, name in enumerate(species):
         order = lobster_names(chosen[upfs[name].element])
@@ -123,5 +137,19 @@ def build_orbitals(
                 orbitals = [orbital_name(shell, m) for m in QE_ORDER[shell.l]]
                 names.extend(orbitals)
                 ranks.extend(order.index(orbital) for orbital in orbitals)
+            elif shell.occupation > 0:
+                left_out.extend(range(count, count + shell.n_functions))
+                left_out_atom.extend([atom] * shell.n_functions)
+                left_out_shells.setdefault(upfs[name].element, {})[shell.label] = None
             count += shell.n_functions
-    return OrbitalTable(count, np.array(rows), np.array(atoms), tuple(names), np.array(ranks), chosen)
+    return OrbitalTable(
+        n_projected=count,
+        rows=np.array(rows),
+        atom=np.array(atoms),
+        names=tuple(names),
+        rank=np.array(ranks),
+        shells=chosen,
+        left_out=tuple(left_out),
+        left_out_atom=tuple(left_out_atom),
+        left_out_shells={element: tuple(labels) for element, labels in left_out_shells.items()},
+    )

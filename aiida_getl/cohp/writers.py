@@ -118,7 +118,7 @@ def format_multicentre(result: CohpResult, bands: QeBands, asked: Interactions) 
 
 def atomic_charges(populations: NDArray[np.float64], bands: QeBands) -> NDArray[np.float64]:
     """Return valence minus population of every atom, in e; populations (nspin, functions)."""
-    valence = np.array([bands.save.upfs[name].z_valence for name in bands.save.species])
+    valence = np.array([bands.save.upfs[name].z_valence for name in bands.save.species]) - bands.core_electrons
     return valence - np.bincount(bands.atom, weights=populations.sum(axis=0), minlength=len(valence))
 
 
@@ -157,7 +157,12 @@ def lobsterout_start(version: str, layout: Layout, host: str, started: str, thre
     ]
     for element, shells in bands.orbitals.shells.items():
         lines.append(f"{element:>2s} (UPF) {' '.join(lobster_names(shells))} ")
-    n = len(bands.orbitals)
+    n = len(bands.orbitals) + bands.n_left_out
+    if bands.n_left_out:
+        lines.append(
+            f"INFO: the basis has no {bands.orbitals.describe_left_out()}: "
+            f"{bands.n_left_out} occupied bands of theirs are left out too."
+        )
     if bands.save.n_bands > n:
         lines += [
             "INFO: There are more bands than local basis functions available.",
@@ -195,7 +200,8 @@ def lobsterout_results(
         lines.append(f"abs. charge spilling: {100 * result.charge_spilling[spin]:6.2f}%")
     lines += [
         "",
-        f"number of electrons recovered by projection: {result.loewdin.sum():.4f} of {bands.save.n_electrons:g}",
+        f"number of electrons recovered by projection: {result.loewdin.sum():.4f} of "
+        f"{bands.save.n_electrons - bands.core_electrons.sum():g}",
         "",
     ]
     return "\n".join(lines) + "\n"

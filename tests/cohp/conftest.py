@@ -83,7 +83,8 @@ def make_save():
     One species of element C (2s 2p) and one of element H (2s, an empty 2p): 8 projected functions.
     """
 
-    def make(folder, n_spins=1, n_bands=9, spin_major=False, overlaps=True, seed=0):
+    def make(folder, n_spins=1, n_bands=9, spin_major=False, overlaps=True, seed=0, core=()):
+        """At the k-points ``core`` the lowest band is the 2s function of the first atom, deep and occupied."""
         rng = np.random.default_rng(seed)
         folder.mkdir(parents=True)
         (folder / "C.UPF").write_text(UPF.format(element="C", z="4.0", p="2.0"))
@@ -94,6 +95,10 @@ def make_save():
         occupations = (energies < 0).astype(float)
         states = rng.normal(size=(n_spins, 3, 9, 9)) + 1j * rng.normal(size=(n_spins, 3, 9, 9))
         x = np.linalg.qr(states)[0][..., :8, :n_bands]
+        x[:, :, 0] *= 0.1
+        for k in core:
+            energies[:, k, 0], occupations[:, k, 0] = -50, 1
+            x[:, k, :, 0] = np.eye(8)[0]
         a = np.eye(8) + 0.1 * (rng.normal(size=(n_spins, 3, 8, 8)) + 1j * rng.normal(size=(n_spins, 3, 8, 8)))
         overlap = np.swapaxes(a.conj(), -1, -2) @ a
         orders = [(s, k) for s in range(n_spins) for k in range(3)]

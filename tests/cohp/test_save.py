@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_getl.cohp.calculation import QeBands
+from aiida_getl.cohp.frame import restrict_basis
 from aiida_getl.cohp.projections import ProjectionFile
 from aiida_getl.cohp.save import BOHR, HARTREE, find_save, read_save
 
@@ -100,6 +101,32 @@ def test_projections_of_another_run_are_refused(make_save, tmp_path):
     (tmp_path / "x.save" / "atomic_proj.xml").write_bytes((tmp_path / "y.save" / "atomic_proj.xml").read_bytes())
     with pytest.raises(ValueError, match=r"differ by .* pw.x ran again"):
         QeBands(tmp_path / "x.save")
+
+
+def test_bands_of_shells_out_of_the_basis_are_left_out_too(make_save, tmp_path):
+    made = make_save(tmp_path / "x.save", n_spins=2, core=range(3))
+    bands = QeBands(tmp_path / "x.save", {"C": ["2p"]})
+    assert bands.n_left_out == 1
+    assert bands.core_electrons.tolist() == [2, 0]
+    np.testing.assert_array_equal(bands.energies, bands.save.energies[..., 1:])
+    np.testing.assert_array_equal(bands.occupations, bands.save.occupations[..., 1:])
+    rows = np.array([1, 2, 3, 4])
+    expected, _ = restrict_basis(made["x"][1, 2][:, 1:5], made["overlap"][1, 2], rows)
+    np.testing.assert_allclose(bands.projections(1, 2, 4, False)[0], expected, atol=1e-13)
+
+
+def test_shells_whose_bands_mix_are_kept(make_save, tmp_path):
+    make_save(tmp_path / "x.save", core=(0, 2))
+    with pytest.raises(
+        ValueError, match=r"leaves out C 2s, whose bands mix with others \(0 to 1 bands.*keep these shells"
+    ):
+        QeBands(tmp_path / "x.save", {"C": ["2p"]})
+
+
+def test_too_few_bands_beside_those_left_out(make_save, tmp_path):
+    make_save(tmp_path / "x.save", n_bands=7, core=range(3))
+    with pytest.raises(ValueError, match=r"has 7 functions and leaves out 1 occupied bands: .*nbnd = 8"):
+        QeBands(tmp_path / "x.save", {"C": ["2p"], "H": ["2s", "2p"]})
 
 
 def test_subset_needs_overlaps(make_save, tmp_path):
