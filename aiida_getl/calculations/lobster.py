@@ -7,10 +7,13 @@ from pathlib import PurePosixPath
 from aiida import orm
 from aiida.common import datastructures
 from aiida.engine import CalcJob
+from aiida.manage.caching import get_use_cache
 
 from aiida_getl.calculations.pw_run import describe_run, find_engine, was_cleaned
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.quantumespresso.requirements import find_obstacles
+
+PROCESS_TYPE = "aiida.calculations:getl.lobster"
 
 #: Keys of `settings` -> what they take.
 SETTINGS = {
@@ -55,6 +58,8 @@ def find_problem(inputs) -> str | None:
     The same check serves work chains, which cannot let a submission raise.
     """
     code = inputs["code"]
+    # What comes from the cache reads no folder; what turns out not to be there fails on the empty one.
+    may_be_cached = get_use_cache(identifier=PROCESS_TYPE) and not inputs.get("metadata", {}).get("disable_cache")
     names = ("parent_folder", "projections_folder", "lobster_folder")
     folders = {name: inputs[name] for name in names if name in inputs}
     for name, folder in folders.items():
@@ -63,7 +68,7 @@ def find_problem(inputs) -> str | None:
                 f"{name} lies on {folder.computer.label!r}, the code runs on {code.computer.label!r}: "
                 "the wavefunctions are linked, not copied, so both must be on one computer"
             )
-        if was_cleaned(folder):
+        if not may_be_cached and was_cleaned(folder):
             return f"{name} <{folder.pk}> was cleaned: run the calculation that made it again, without caching"
     options = inputs["metadata"]["options"] if "metadata" in inputs and "options" in inputs["metadata"] else {}
     if code.with_mpi or options.get("withmpi"):

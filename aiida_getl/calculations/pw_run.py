@@ -48,7 +48,7 @@ def describe_run(folder: orm.RemoteData) -> PwRun:
         return PwRun()
     outputs = scf.outputs.output_parameters.get_dict() if "output_parameters" in scf.outputs else {}
     system = {key.lower(): value for key, value in _parameters(scf).get("SYSTEM", {}).items()}
-    structure = scf.outputs.output_structure if "output_structure" in scf.outputs else scf.inputs.get("structure")
+    structure = getattr(scf.outputs, "output_structure", None) or getattr(scf.inputs, "structure", None)
     settings = scf.inputs.settings.get_dict() if "settings" in scf.inputs else {}
     return PwRun(
         atoms=None if structure is None else structure.get_ase(),
