@@ -1,8 +1,8 @@
 """Read ``atomic_proj.xml`` of projwfc.x one k-point at a time.
 
 The file has about 100 MB per k-point for 100 atoms, so it is mapped, indexed by its tags and never held as a whole.
-Both known orders (QE 6.4-6.7: spins within a k-point; 7.x: k-points within a spin) are read, since every projection
-names its spin.
+Both known orders (written with FoX: spins within a k-point; by QE itself, as in 6.7 and 7.x: k-points within a spin)
+are read, since every projection names its spin.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ class ProjectionFile:
     def _read_header(self) -> None:
         head = self._data[:4000].decode("ascii", errors="replace")
         if "<ATOMIC_PROJECTIONS" in head:
-            raise ValueError(f"{self.path} is of QE 6.3 or older: run projwfc.x of 6.4 or newer")
+            raise ValueError(
+                f"{self.path} is in the older iotk format: run projwfc.x of a newer QE (6.7 and 7.x write what is read)"
+            )
         match = re.search(r"<HEADER ([^>]*)>", head)
         if match is None:
             raise ValueError(f"{self.path} has no <HEADER>: it is not the atomic_proj.xml of projwfc.x")
@@ -134,7 +136,12 @@ class ProjectionFile:
                 warnings.simplefilter("error", DeprecationWarning)
                 values = np.fromstring(text, sep=" ")
         except (DeprecationWarning, ValueError):  # a number like 1.0-100, which the slower way understands
-            values = parse_floats(text.decode("ascii"))
+            try:
+                values = parse_floats(text.decode("ascii", errors="replace"))
+            except ValueError:
+                raise ValueError(f"{self.path}: {what} are no numbers: run projwfc.x again") from None
         if values.size != n:
             raise ValueError(f"{self.path} has {values.size} of {n} numbers for {what}: run projwfc.x again")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{self.path}: {what} has numbers that are not finite: run projwfc.x again")
         return values

@@ -168,6 +168,11 @@ def lobsterout_start(version: str, layout: Layout, host: str, started: str, thre
             "INFO: There are more bands than local basis functions available.",
             f"INFO: the bands from {n + 1} and upwards will be ignored.",
         ]
+    else:
+        lines += [
+            "INFO: There are no more bands than local basis functions, so it is not known whether the last ones are",
+            "INFO: degenerate with the next; some more (nbnd) would let equivalent bonds come out equal.",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -191,6 +196,12 @@ def lobsterout_results(
             "their projections are",
             f"WARNING: rank-deficient (smallest singular value {result.smallest_singular_value:.1e}), "
             "so directions of the basis are undetermined there and averaged over.",
+        ]
+    if result.n_cut_levels:
+        lines += [
+            f"INFO: at {result.n_cut_levels} of {result.n_kpoints} k-points the last band used is one of several "
+            "degenerate ones;",
+            "INFO: of these, the combinations are used that reach what the lower bands leave.",
         ]
     for spin in range(len(result.charge_spilling)):
         if len(result.charge_spilling) == 2:

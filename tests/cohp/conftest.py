@@ -65,10 +65,27 @@ UPF = """\
 """
 
 
-def numbers(values):
-    """Write numbers as Fortran does, three in a line."""
-    flat = [f"{value:.16E}" for value in np.ravel(values)]
-    return "\n".join(" ".join(flat[n : n + 3]) for n in range(0, len(flat), 3))
+def list_directed(value):
+    """Write a number as ``WRITE(unit, *)`` of gfortran does: a plain one where it fits, else with three digits."""
+    if value == 0 or 0.1 <= abs(value) < 1:
+        return f"{value:.17f}".replace("0.", ".", 1).rjust(20).replace(" .", "0.").replace("-.", "-0.") + "     "
+    mantissa, exponent = f"{value:.16E}".split("E")
+    return f"{mantissa:>21s}E{int(exponent):+04d}"
+
+
+#: How versions of QE write the numbers of atomic_proj.xml: name -> format and numbers in a line.
+STYLES = {
+    "plain": ("{:.16E}".format, 3),
+    "list-directed (6.7)": (list_directed, 2),
+    "1p3es24.15 (7.x)": ("{:24.15E}".format, 3),
+}
+
+
+def numbers(values, style="plain"):
+    """Write numbers as Fortran does."""
+    write, per_line = STYLES[style]
+    flat = [write(value) for value in np.ravel(values)]
+    return "\n".join(" ".join(flat[n : n + per_line]) for n in range(0, len(flat), per_line))
 
 
 def interleaved(matrix):
@@ -83,7 +100,7 @@ def make_save():
     One species of element C (2s 2p) and one of element H (2s, an empty 2p): 8 projected functions.
     """
 
-    def make(folder, n_spins=1, n_bands=9, spin_major=False, overlaps=True, seed=0, core=()):
+    def make(folder, n_spins=1, n_bands=9, spin_major=False, overlaps=True, seed=0, core=(), style="plain"):
         """At the k-points ``core`` the lowest band is the 2s function of the first atom, deep and occupied."""
         rng = np.random.default_rng(seed)
         folder.mkdir(parents=True)
@@ -116,10 +133,10 @@ def make_save():
             "<EIGENSTATES>",
         ]
         for s, k in orders:
-            lines += [f'<K-POINT Weight="{2 * weights[k]}">', numbers(points[k]), "</K-POINT>"]
-            lines += ["<E>", numbers(energies[s, k] * 2), "</E>", "<PROJS>"]
+            lines += [f'<K-POINT Weight="{2 * weights[k]}">', numbers(points[k], style), "</K-POINT>"]
+            lines += ["<E>", numbers(energies[s, k] * 2, style), "</E>", "<PROJS>"]
             for n in range(8):
-                lines += [f'<ATOMIC_WFC index="{n + 1}" spin="{s + 1}">', numbers(interleaved(x[s, k, n]))]
+                lines += [f'<ATOMIC_WFC index="{n + 1}" spin="{s + 1}">', numbers(interleaved(x[s, k, n]), style)]
                 lines.append("</ATOMIC_WFC>")
             lines.append("</PROJS>")
         lines.append("</EIGENSTATES>")
@@ -127,7 +144,7 @@ def make_save():
             lines.append("<OVERLAPS>")
             for k, s in np.ndindex(3, n_spins):
                 # Column by column, as Fortran writes a matrix.
-                lines += [f'<OVPS dim="8" spin="{s + 1}">', numbers(interleaved(overlap[s, k].T)), "</OVPS>"]
+                lines += [f'<OVPS dim="8" spin="{s + 1}">', numbers(interleaved(overlap[s, k].T), style), "</OVPS>"]
             lines.append("</OVERLAPS>")
         (folder / "atomic_proj.xml").write_text("\n".join([*lines, "</PROJECTIONS>"]) + "\n")
         blocks = "".join(

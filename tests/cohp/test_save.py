@@ -27,16 +27,18 @@ def test_reads_structure_and_bands(make_save, tmp_path, n_spins):
     assert (save.n_spins, save.n_bands, save.n_electrons, save.fermi_energy) == (n_spins, 9, made["electrons"], 0.0)
 
 
-@pytest.mark.parametrize("spin_major", [False, True], ids=["spins within k (6.x)", "k within spin (7.x)"])
+@pytest.mark.parametrize("spin_major", [False, True], ids=["spins within k", "k within spin"])
+@pytest.mark.parametrize("style", ["plain", "list-directed (6.7)", "1p3es24.15 (7.x)"])
 @pytest.mark.parametrize("n_spins", [1, 2])
-def test_reads_projections_of_both_orders(make_save, tmp_path, n_spins, spin_major):
-    made = make_save(tmp_path / "x.save", n_spins=n_spins, spin_major=spin_major)
+def test_reads_projections_of_all_versions(make_save, tmp_path, n_spins, spin_major, style):
+    """Written by FoX up to 6.6, spins within k; then by QE itself, k within spin, in two formats of numbers."""
+    made = make_save(tmp_path / "x.save", n_spins=n_spins, spin_major=spin_major, style=style)
     file = ProjectionFile(tmp_path / "x.save" / "atomic_proj.xml")
     assert (file.n_spins, file.n_kpoints, file.n_bands, file.n_functions, file.has_overlaps) == (n_spins, 3, 9, 8, True)
     for spin in range(n_spins):
         for k in range(3):
-            np.testing.assert_allclose(file.projections(spin, k, 8), made["x"][spin, k, :, :8], atol=1e-15)
-            np.testing.assert_allclose(file.overlap(spin, k), made["overlap"][spin, k], atol=1e-15)
+            np.testing.assert_allclose(file.projections(spin, k, 8), made["x"][spin, k, :, :8], atol=2e-15)
+            np.testing.assert_allclose(file.overlap(spin, k), made["overlap"][spin, k], atol=2e-15)
             np.testing.assert_allclose(file.energies(spin, k), made["energies"][spin, k] * HARTREE)
 
 
@@ -48,6 +50,17 @@ def test_reads_numbers_whose_exponent_pushed_the_letter_out(make_save, tmp_path)
     assert text.count(first) == 1
     path.write_text(text.replace(first, "-1.2345678901234567-101"))
     assert ProjectionFile(path).projections(0, 0, 8)[0, 0] == pytest.approx(1j * made["x"][0, 0, 0, 0].imag)
+
+
+def test_numbers_that_are_none_are_refused(make_save, tmp_path):
+    made = make_save(tmp_path / "x.save")
+    path = tmp_path / "x.save" / "atomic_proj.xml"
+    rewrite(path, f"{made['x'][0, 1, 2, 0].real:.16E}", "NaN")
+    with pytest.raises(ValueError, match=r"function 3 of k-point 2 .* not finite: run projwfc.x again"):
+        ProjectionFile(path).projections(0, 1, 8)
+    rewrite(path, "NaN", "*****")
+    with pytest.raises(ValueError, match=r"function 3 of k-point 2 .*are no numbers"):
+        ProjectionFile(path).projections(0, 1, 8)
 
 
 def test_order_of_functions_and_default_basis(make_save, tmp_path):
@@ -74,7 +87,7 @@ def rewrite(path, old, new):
         ("data-file-schema.xml", "</output>", "", "damaged"),
         ("data-file-schema.xml", "fermi_energy>", "chemical_potential>", "neither a Fermi energy"),
         ("atomic_proj.xml", 'COMPONENTS="1"', 'COMPONENTS="4"', "non-collinear"),
-        ("atomic_proj.xml", "<PROJECTIONS>\n<HEADER", "<ATOMIC_PROJECTIONS>\n<HEADER", "6.3 or older"),
+        ("atomic_proj.xml", "<PROJECTIONS>\n<HEADER", "<ATOMIC_PROJECTIONS>\n<HEADER", "older iotk format.*newer QE"),
         ("atomic_proj.xml", 'WFC="8"', 'WFC="9"', "projects on 9 functions.*have 8"),
         ("atomic_proj.xml", 'BANDS="9"', 'BANDS="10"', "different runs"),
         ("atomic_proj.xml", "</PROJECTIONS>", "", "cut off"),
