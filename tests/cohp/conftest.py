@@ -16,8 +16,7 @@ ENVIRONMENT = {
 }
 
 
-def run_program(program, text, folder):
-    """Run a QE program on an input text."""
+def _run_program(program, text, folder):
     if shutil.which(program) is None:
         pytest.fail(f"{program} is not on the PATH: `bash examples/install.sh` gets it", pytrace=False)
     result = subprocess.run([program], input=text, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
@@ -26,7 +25,13 @@ def run_program(program, text, folder):
 
 
 @pytest.fixture(scope="session")
-def carbon_upf(tmp_path_factory) -> Path:
+def run_program():
+    """Return a function that runs a QE program on an input text in a folder."""
+    return _run_program
+
+
+@pytest.fixture(scope="session")
+def carbon_upf(run_program, tmp_path_factory) -> Path:
     """A PAW dataset of carbon made by ld1.x."""
     folder = tmp_path_factory.mktemp("carbon")
     run_program("ld1.x", (Path(__file__).parent / "C.in").read_text(), folder)
@@ -43,7 +48,7 @@ def carbon_upf(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def run_qe(carbon_upf, tmp_path):
+def run_qe(run_program, carbon_upf, tmp_path):
     """Return a function that runs pw.x and projwfc.x on an input and returns the .save folder."""
 
     def run(text, prefix):

@@ -1,6 +1,7 @@
 """Real calculations: against LOBSTER, and the same solid described in different ways."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -94,6 +95,25 @@ def test_gamma_only_agrees_with_a_mesh_of_gamma(run_qe):
     full, _, _ = icohps(run_qe(mesh, "mesh"), 1.9)
     assert len(real) > 0
     np.testing.assert_allclose(list(real.values()), list(full.values()), atol=1e-4)
+
+
+def test_equivalent_bonds_of_a_metal_are_equal(run_program, paw_directory, tmp_path):
+    """fcc Al, where the fourth band is one of several degenerate ones: chance, unless all of them are known."""
+    spread = {}
+    for n_bands in (4, 8):
+        folder = tmp_path / str(n_bands)
+        folder.mkdir()
+        shutil.copy(paw_directory / "Al.pbe-n-kjpaw_getl.1.0.UPF", folder / "C.UPF")
+        smearing = ", occupations='smearing', smearing='fd', degauss=0.01"
+        cell = 7.653 * np.array([[-0.5, 0, 0.5], [0, 0.5, 0.5], [-0.5, 0.5, 0]])
+        text = pw_input("al", np.zeros((1, 3)), cell, "automatic\n2 2 2 0 0 0", smearing, n_bands)
+        run_program("pw.x", text.replace("ecutwfc=30, ecutrho=240", "ecutwfc=20, ecutrho=80"), folder)
+        run_program("projwfc.x", "&projwfc\n prefix='al', outdir='./tmp', lsym=.false.\n/\n", folder)
+        found, result, _ = icohps(folder / "tmp" / "al.save", 2.9)
+        assert len(found) == 6
+        assert (result.n_cut_levels > 0) == (n_bands == 8)
+        spread[n_bands] = np.ptp(list(found.values()))
+    assert spread[8] < 1e-4 < 1e-2 < spread[4]
 
 
 def test_identities_of_a_real_calculation(run_qe):

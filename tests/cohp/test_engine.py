@@ -137,6 +137,34 @@ def test_permuted_atoms_give_the_same_bonds():
     np.testing.assert_allclose(compute_cohp(permuted, renamed).icohp, compute_cohp(bands, bonds).icohp, atol=1e-12)
 
 
+def test_supercells_give_the_same_bonds():
+    """Twice the cell along y has the bands of k and k + b_y / 2 at one k-point, in functions of two cells."""
+    bands, bonds = make_bands(), all_pairs()
+    n = len(ATOM)
+    points = [tuple(np.rint(k * MESH).astype(int)) for k in bands.kpoints]
+    folded = [[points.index((i, j, 0)) for j in range(2)] for i in range(3)]
+    x = np.zeros((1, 3, 2 * n, 2 * n), dtype=complex)
+    for big, pair in enumerate(folded):
+        for part, k in enumerate(pair):
+            for cell in range(2):
+                bloch = np.exp(2j * np.pi * bands.kpoints[k, 1] * cell) / np.sqrt(2)
+                x[0, big, cell * n : (cell + 1) * n, part * n : (part + 1) * n] = bands.x[0, k] * bloch
+    large = Bands(
+        energies=np.concatenate([bands.energies[:, pair].reshape(1, 1, -1) for pair in folded], axis=1),
+        occupations=np.concatenate([bands.occupations[:, pair].reshape(1, 1, -1) for pair in folded], axis=1),
+        kpoints=np.array([[i / 3, 0, 0] for i in range(3)]),
+        weights=np.full(3, 1 / 3),
+        x=x,
+        atom=np.concatenate([ATOM, ATOM + 3]),
+    )
+    # B in the cell (a, b) of the small lattice is atom B + 3 b of the large one in its cell (a, 0).
+    t = bonds.translation
+    renamed = BondList(bonds.atom_i, bonds.atom_j + 3 * t[:, 1], t * [1, 0, 1], bonds.distance)
+    np.testing.assert_allclose(compute_cohp(large, renamed).icohp, compute_cohp(bands, bonds).icohp, atol=1e-12)
+    second = BondList(bonds.atom_i + 3, bonds.atom_j + 3 * (1 - t[:, 1]), t * [1, 0, 1], bonds.distance)
+    np.testing.assert_allclose(compute_cohp(large, second).icohp, compute_cohp(bands, bonds).icohp, atol=1e-12)
+
+
 def test_rotated_orbitals_of_an_atom_give_the_same_bonds():
     bands, bonds = make_bands(), all_pairs()
     rotation = np.eye(len(ATOM))
