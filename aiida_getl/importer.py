@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiida import orm
@@ -11,8 +12,10 @@ from aiida import orm
 from aiida_getl import __version__
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.import_label import import_label
+from aiida_getl.calculations.functions.read_structures import read_structures
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
+from aiida_getl.exchange.label import sha256
 from aiida_getl.exchange.sources import Source
 
 #: Raised when the same files would be read differently: they are then imported anew.
@@ -135,6 +138,33 @@ def dbi_of(imported: list[Imported], settings: dict[str, Any], group: orm.Group)
         raise ValueError(process.exit_message)
     group.add_nodes([dbi])
     return dbi, True
+
+
+def import_structure_file(path: Path) -> orm.StructureData | orm.TrajectoryData:
+    """Return the structure or trajectory of a file, with the file in the graph; the same file is read once.
+
+    :raises ValueError: for a file that is not understood.
+    """
+    checksum = sha256(path)
+    query = orm.QueryBuilder().append(
+        orm.SinglefileData, filters={"attributes.sha256": checksum, "attributes.filename": path.name}, tag="file"
+    )
+    query.append(
+        orm.CalcFunctionNode,
+        filters={"attributes.process_label": read_structures.__name__, "attributes.exit_status": 0},
+        with_incoming="file",
+        tag="reader",
+    )
+    query.append(orm.Data, with_incoming="reader")
+    for structure in query.all(flat=True):
+        return structure
+    file = orm.SinglefileData(path.resolve())
+    file.base.attributes.set_many({"sha256": checksum, "path": str(path.resolve())})
+    structure, process = read_structures.run_get_node(file)
+    if not process.is_finished_ok:
+        raise ValueError(process.exit_message)
+    structure.label = path.name
+    return structure
 
 
 def _reader(files: orm.FolderData) -> orm.CalcFunctionNode | None:

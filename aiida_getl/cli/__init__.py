@@ -17,6 +17,7 @@ COMMANDS = {
     "summary": "aiida_getl.cli.run:summary",
     "trace": "aiida_getl.cli.trace:trace",
     "dbi": "aiida_getl.cli.dbi:dbi",
+    "model": "aiida_getl.cli.model:model",
 }
 
 

@@ -79,33 +79,8 @@ def import_command(
         _dry_run(sources)
         return
     load(create=True)
-    from aiida import orm
-
-    from aiida_getl.importer import dbi_of, import_all
-
-    name = label or (path.resolve().name.removesuffix(".csv") if path else sources[0].run)
-    group, _ = orm.Group.collection.get_or_create(label=name)
-    with click.progressbar(
-        import_all(sources, group), length=len(sources), label="Importing", file=sys.stderr
-    ) as progress:
-        imported = list(progress)
-    new = sum(item.is_new for item in imported)
-    labelled = [item for item in imported if item.bonds is not None]
-    click.echo(f"Imported    {new} structures, found {len(imported) - new} that were there already")
-    click.echo(f"Labels      {len(labelled)}, {sum(item.bonds.n_bonds for item in labelled)} bonds")
-    click.echo(f"Left out    {len(imported) - len(labelled)} structures")
-    for item in imported:
-        if item.reason is not None:
-            click.echo(f"            {item.source.run} {item.source.sub_run}: {item.reason}")
-    click.echo(f"Building the DBI of group {name!r} ...", err=True)
-    settings = {"r_max": r_max} | ({"mixed_methods": True} if mixed else {})
-    try:
-        node, is_new = dbi_of(imported, settings, group)
-    except ValueError as exception:
-        raise click.ClickException(str(exception) + (_hint_mixed(exception))) from exception
-    give_label(node, name)
-    click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
-    click.echo(f"            {_types(node)}")
+    name = label or (_name(path) if path else sources[0].run)
+    node = _store(sources, name, {"r_max": r_max} | ({"mixed_methods": True} if mixed else {}))
     click.echo(f"Next        aiida-getl model train {node.pk}")
 
 
@@ -201,6 +176,36 @@ def show_command(node: str, results: Path | None) -> None:
         click.echo(f"Figure      {figure}")
 
 
+@dbi.command()
+@click.argument("names", metavar="DBI...", nargs=-1, required=True)
+@click.option("--label", help="Name of the new DBI.")
+@mixed_option
+@with_profile(create=True)
+def merge(names: tuple[str, ...], label: str | None, mixed: bool) -> None:
+    """Join DBIs (PKs, UUIDs or labels) into one; a label that several of them hold is taken once.
+
+    
+    Example:
+        aiida-getl dbi merge published mine --label all
+    """
+    from aiida.orm import Dict
+
+    from aiida_getl.calculations.functions.merge_dbi import merge_dbi
+    from aiida_getl.data.dbi import DbiData
+
+    nodes = [find_node(name, DbiData) for name in names]
+    if len({node.pk for node in nodes}) < 2:
+        raise click.UsageError("name two DBIs or more")
+    settings = Dict({"mixed_methods": True} if mixed else {})
+    node, process = merge_dbi.run_get_node(settings, **{f"dbi_{k}": each for k, each in enumerate(nodes)})
+    if not process.is_finished_ok:
+        raise click.ClickException(process.exit_message + (_hint_mixed(process.exit_message)))
+    if label:
+        give_label(node, label)
+    click.echo(f"DBI         <{node.pk}> {node.label!r} of {len(node.structures)} structures")
+    click.echo(f"            {_types(node)}")
+
+
 def find(
     path: Path | None, structures: tuple[Path, ...], icohplists: tuple[Path, ...]
 ) -> tuple[list[Source], list[Problem]]:
@@ -248,6 +253,47 @@ def describe_method(method: dict) -> str:
     )
 
 
+def import_files(path: Path) -> DbiData:
+    """Import files with the default settings, and return their DBI."""
+    sources, problems = find(path, (), ())
+    _report_sources(sources, problems)
+    return _store(sources, _name(path), {"r_max": 4.2})
+
+
+def _name(path: Path) -> str:
+    return path.resolve().name.removesuffix(".csv")
+
+
+def _store(sources: list[Source], name: str, settings: dict) -> DbiData:
+    """Import structures into the group ``name``, report, and return their DBI."""
+    from aiida import orm
+
+    from aiida_getl.importer import dbi_of, import_all
+
+    group, _ = orm.Group.collection.get_or_create(label=name)
+    with click.progressbar(
+        import_all(sources, group), length=len(sources), label="Importing", file=sys.stderr
+    ) as progress:
+        imported = list(progress)
+    new = sum(item.is_new for item in imported)
+    labelled = [item.bonds for item in imported if item.bonds is not None]
+    click.echo(f"Imported    {new} structures, found {len(imported) - new} that were there already")
+    click.echo(f"Labels      {len(labelled)}, {sum(bonds.n_bonds for bonds in labelled)} bonds")
+    click.echo(f"Left out    {len(imported) - len(labelled)} structures")
+    for item in imported:
+        if item.reason is not None:
+            click.echo(f"            {item.source.run} {item.source.sub_run}: {item.reason}")
+    click.echo(f"Building the DBI of group {name!r} ...", err=True)
+    try:
+        node, is_new = dbi_of(imported, settings, group)
+    except ValueError as exception:
+        raise click.ClickException(str(exception) + _hint_mixed(str(exception))) from exception
+    give_label(node, name)
+    click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
+    click.echo(f"            {_types(node)}")
+    return node
+
+
 def _report_sources(sources: list[Source], problems: list[Problem]) -> None:
     click.echo(f"Found       {len(sources)} structures in {len({source.run for source in sources})} runs")
     for problem in problems:
@@ -284,5 +330,5 @@ def _shortened(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _hint_mixed(exception: ValueError) -> str:
-    return " (--mixed)" if "ask for a mixture" in str(exception) else ""
+def _hint_mixed(message: str) -> str:
+    return " (--mixed)" if "ask for a mixture" in message else ""

@@ -7,12 +7,15 @@ from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 
-def find_node(identifier: str, node_class: type[orm.Node] = orm.Node) -> orm.Node:
+def find_node(identifier: str, node_class: type[orm.Node] | tuple[type[orm.Node], ...] = orm.Node) -> orm.Node:
     """Return the node with this PK, UUID (or its start) or label.
 
+    :param node_class: class, or classes in the order in which they are searched for a label.
     :raises click.ClickException: if there is none, several, or one of another kind.
     """
-    labelled = orm.QueryBuilder().append(node_class, filters={"label": identifier}).all(flat=True)
+    labelled: list[orm.Node] = []
+    for each in _classes(node_class):
+        labelled = labelled or orm.QueryBuilder().append(each, filters={"label": identifier}).all(flat=True)
     try:
         node = orm.load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
@@ -26,8 +29,13 @@ def find_node(identifier: str, node_class: type[orm.Node] = orm.Node) -> orm.Nod
     if not isinstance(node, node_class) and len(labelled) == 1:
         return labelled[0]
     if not isinstance(node, node_class):
-        raise click.ClickException(f"{identifier} is a {type(node).__name__}, not a {node_class.__name__}")
+        names = " or ".join(cls.__name__ for cls in _classes(node_class))
+        raise click.ClickException(f"{identifier} is a {type(node).__name__}, not a {names}")
     return node
+
+
+def _classes(node_class: type[orm.Node] | tuple[type[orm.Node], ...]) -> tuple[type[orm.Node], ...]:
+    return node_class if isinstance(node_class, tuple) else (node_class,)
 
 
 def give_label(node: orm.Node, label: str) -> None:

@@ -105,33 +105,47 @@ def sha256(path: Path) -> str:
 
 
 def read_structure(path: Path) -> Atoms:
-    """Return the last structure of a file in any format of ASE, perhaps with ``.gz``.
+    """Return the last structure of a file, see :func:`read_frames`."""
+    return _read(path, -1)[0]
+
+
+def read_frames(path: Path) -> list[Atoms]:
+    """Return the structures of a file in any format of ASE, perhaps with ``.gz``; all are taken as periodic.
 
     Raises
     ------
     ValueError
-        For a file that ASE cannot read, or a structure that is not periodic.
+        For a file that ASE cannot read, or a structure without a cell.
     """
+    return _read(path, ":")
+
+
+def _read(path: Path, index: int | str) -> list[Atoms]:
     name = path.name.removesuffix(".gz")
     with tempfile.TemporaryDirectory(prefix="getl-") as folder:
         copy = Path(folder) / name
-        copy.write_bytes(read_bytes(path))
+        content = read_bytes(path)
+        copy.write_bytes(content)
         try:
             # QE inputs are known by their contents, which ASE goes by only where the name says nothing.
-            form = "espresso-in" if b"&SYSTEM" in copy.read_bytes().upper() and copy.suffix == ".in" else None
-            atoms = read(copy, index=-1, format=form, do_not_split_by_at_sign=True)
+            form = "espresso-in" if copy.suffix == ".in" and b"&SYSTEM" in content.upper() else None
+            found = read(copy, index=index, format=form, do_not_split_by_at_sign=True)
         except _NOT_UNDERSTOOD as exception:
             raise ValueError(
                 f"{path.name} is not understood as a structure ({type(exception).__name__}: {exception}): "
                 "give a format that ASE reads, such as extended XYZ, CIF or POSCAR"
             ) from exception
-    if not isinstance(atoms, Atoms) or not len(atoms):
+    frames = found if isinstance(found, list) else [found]
+    if not frames or not all(len(frame) for frame in frames):
         raise ValueError(f"{path.name} holds no atoms")
-    if abs(atoms.cell.volume) < 1e-6:
-        raise ValueError(f"{path.name} has no cell: bonds between periodic images need one (Lattice=... in an XYZ)")
-    if not np.isfinite(atoms.positions).all():
-        raise ValueError(f"{path.name} has positions that are no numbers")
-    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+    for atoms in frames:
+        if abs(atoms.cell.volume) < 1e-6:
+            raise ValueError(f"{path.name} has no cell: bonds between periodic images need one (Lattice=... in an XYZ)")
+        if not np.isfinite(atoms.positions).all():
+            raise ValueError(f"{path.name} has positions that are no numbers")
+        if not atoms.numbers.all():
+            raise ValueError(f"{path.name} has atoms of no known element: name them by chemical symbols")
+    return [Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True) for atoms in frames]
 
 
 def read_label(files: Mapping[str, Path], status: int | None = None) -> Label:

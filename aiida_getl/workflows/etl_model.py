@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiida import orm
-from aiida.engine import WorkChain
+from aiida.engine import WorkChain, if_
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.build_dbi import build_dbi
@@ -26,10 +26,17 @@ def validate_settings(node, _) -> str | None:
     return None
 
 
-def validate_inputs(inputs, _) -> str | None:
-    """Refuse labels without their structures, and the other way round."""
-    if "structures" not in inputs or "bonds" not in inputs:
+def validate_inputs(inputs, namespace) -> str | None:
+    """Refuse labels without their structures, the other way round, and both or none of labels and database."""
+    if "dbi" not in namespace:  # a work chain that exposes only the settings, and gives the rest later
         return None
+    given = [name for name in ("structures", "bonds") if inputs.get(name)]
+    if ("dbi" in inputs) == bool(given):
+        return "give either `dbi`, or `structures` and `bonds`"
+    if "dbi" in inputs:
+        return None
+    if len(given) < 2:
+        return f"`structures` and `bonds` go together: there are only {given[0]}"
     structures, bonds = (
         {f"{run}.{sub_run}" for run, cells in inputs[name].items() for sub_run in cells}
         for name in ("structures", "bonds")
@@ -49,16 +56,19 @@ class EtlModelWorkChain(ProtocolMixin, WorkChain):
     @classmethod
     def define(cls, spec):
         super().define(spec)
-        spec.input_namespace("structures", dynamic=True, help="`StructureData` by run and sub-run.")
-        spec.input_namespace("bonds", dynamic=True, help="Labels (`getl.bonds`) by run and sub-run.")
+        spec.input_namespace("structures", dynamic=True, required=False, help="`StructureData` by run and sub-run.")
+        spec.input_namespace("bonds", dynamic=True, required=False, help="Labels (`getl.bonds`) by run and sub-run.")
+        spec.input("dbi", valid_type=orm.ArrayData, required=False, help="`getl.dbi` instead of labels.")
         spec.input_namespace("failures", dynamic=True, required=False, help="Why a sub-run has no label (`Dict`).")
         spec.input("settings", valid_type=orm.Dict, validator=validate_settings, serializer=orm.to_aiida_type)
         spec.input("seed", valid_type=orm.Int, serializer=orm.to_aiida_type)
         spec.inputs.validator = validate_inputs
 
-        spec.outline(cls.build, cls.validate, cls.train)
+        spec.outline(if_(cls.has_labels)(cls.build), cls.validate, cls.train)
 
-        spec.output("dbi", valid_type=orm.ArrayData, help="Database of interactions (`getl.dbi`).")
+        spec.output(
+            "dbi", valid_type=orm.ArrayData, required=False, help="Database of interactions (`getl.dbi`), if built."
+        )
         spec.output("model", valid_type=orm.ArrayData, help="The model (`getl.model`).")
         spec.output("validation", valid_type=orm.Dict, help="Errors per bond type on groups left out.")
         spec.output("parity", valid_type=orm.ArrayData, help="Out-of-group predictions of every bond.")
@@ -72,7 +82,7 @@ class EtlModelWorkChain(ProtocolMixin, WorkChain):
         return Path(__file__).parent / "protocols" / "etl_model.yaml"
 
     @classmethod
-    def get_builder_from_protocol(cls, structures, bonds, seed, protocol=None, overrides=None):
+    def get_builder_from_protocol(cls, structures=None, bonds=None, seed=0, protocol=None, overrides=None, dbi=None):
         """Return a builder with the inputs of a protocol.
 
         :param structures: ``StructureData`` by run and sub-run.
@@ -80,11 +90,21 @@ class EtlModelWorkChain(ProtocolMixin, WorkChain):
         :param seed: integer, of the choice of training bonds.
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's.
+        :param dbi: ``getl.dbi``, instead of structures and bonds.
         """
         builder = cls.get_builder()
-        builder.structures, builder.bonds, builder.seed = structures, bonds, seed
+        builder.seed = seed
+        if dbi is None:
+            builder.structures, builder.bonds = structures, bonds
+        else:
+            builder.dbi = dbi
         builder.settings = cls.get_protocol_inputs(protocol, overrides)["settings"]
         return builder
+
+    def has_labels(self):
+        """Return whether the database is still to be built."""
+        self.ctx.dbi = self.inputs.get("dbi")
+        return self.ctx.dbi is None
 
     def build(self):
         """Collect bonds, labels and descriptors."""

@@ -16,9 +16,9 @@ from aiida_getl.workflows.label import describe
 def validate_settings(node, _) -> str | None:
     """Refuse unknown settings and impossible distances."""
     settings = node.get_dict()
-    unknown = sorted(set(settings) - {"r_max"})
+    unknown = sorted(set(settings) - {"r_max", "frame"})
     if unknown:
-        return f"unknown settings {unknown}: only `r_max` (Å) is understood"
+        return f"unknown settings {unknown}: only `r_max` (Å) and `frame` are understood"
     r_max = settings.get("r_max", 1.0)
     return None if r_max > 0 else f"r_max is {r_max} Å: it must be positive"
 
@@ -30,14 +30,15 @@ class InferWorkChain(ProtocolMixin, WorkChain):
     def define(cls, spec):
         super().define(spec)
         spec.input("model", valid_type=orm.ArrayData, help="`getl.model`.")
-        spec.input("structure", valid_type=orm.StructureData)
+        spec.input("structure", valid_type=(orm.StructureData, orm.TrajectoryData))
         spec.input(
             "settings",
             valid_type=orm.Dict,
             default=lambda: orm.Dict({}),
             serializer=orm.to_aiida_type,
             validator=validate_settings,
-            help="`r_max` in Å, the longest bonds to predict; those of the model where not given.",
+            help="`r_max` in Å, the longest bonds to predict, those of the model where not given; `frame` of a "
+            "trajectory, from 0.",
         )
         spec.outline(cls.predict, cls.analyse)
         spec.output("predictions", valid_type=orm.ArrayData, help="Every bond with its strength (`getl.bonds`).")
@@ -54,7 +55,7 @@ class InferWorkChain(ProtocolMixin, WorkChain):
         """Return a builder with the inputs of a protocol.
 
         :param model: ``getl.model``.
-        :param structure: ``StructureData``.
+        :param structure: ``StructureData``, or ``TrajectoryData`` with the ``frame`` in the overrides' settings.
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's.
         """

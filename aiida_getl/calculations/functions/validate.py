@@ -1,11 +1,11 @@
 """Errors of the model on groups that it has not seen."""
 
-from aiida import orm
 from aiida.engine import ExitCode, calcfunction
 
-from aiida_getl.data.arrays import set_arrays
+from aiida_getl.data.results import metrics_nodes
 from aiida_getl.learning.settings import complete_settings
 from aiida_getl.learning.validation import validate as validate_table
+from aiida_getl.progress import report
 
 
 @calcfunction
@@ -17,10 +17,9 @@ def validate(dbi, settings, seed):
     :param seed: ``Int``.
     """
     try:
-        result = validate_table(dbi.get_table(), complete_settings(settings.get_dict(), dbi.descriptors), seed.value)
+        complete = complete_settings(settings.get_dict(), dbi.descriptors)
+        result = validate_table(dbi.get_table(), complete, seed.value, report)
     except ValueError as exception:
         return ExitCode(401, str(exception))
-    arrays, attributes = result.to_arrays()
-    parity = orm.ArrayData()
-    set_arrays(parity, arrays)
-    return {"validation": orm.Dict(attributes), "parity": parity}
+    validation, parity = metrics_nodes(*result.to_arrays())
+    return {"validation": validation, "parity": parity}

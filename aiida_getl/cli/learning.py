@@ -1,0 +1,123 @@
+"""What the commands of `aiida-getl model` share: options, settings, progress, and calls that may fail."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from aiida_getl.cli.nodes import find_node
+from aiida_getl.cli.progress import clock
+from aiida_getl.progress import LOGGER
+
+if TYPE_CHECKING:
+    from aiida_getl.data.dbi import DbiData
+
+protocol_option = click.option("--protocol", metavar="NAME", help="fast, balanced or stringent.  [default: balanced]")
+settings_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Setting of the learning, e.g. max_bonds=1000 or group_by=run; repeatable.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random choice."
+)
+code_option = click.option(
+    "--code",
+    metavar="CODE",
+    help="Compute in a job of this code (plugin getl.learn) instead of here, e.g. getl-learn@cluster.",
+)
+
+
+def read_settings(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Return settings given as NAME=VALUE, the values as in YAML."""
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise click.UsageError(f"--set {text}: give NAME=VALUE, e.g. max_bonds=1000")
+        try:
+            settings[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as exception:
+            raise click.UsageError(f"--set {text}: the value is not understood") from exception
+    return settings
+
+
+def find_dbi(source: str) -> DbiData:
+    """Return the DBI that a person means: a PK, UUID or label, or files, which are imported."""
+    from aiida_getl.cli.dbi import import_files
+    from aiida_getl.data.dbi import DbiData
+
+    if Path(source).exists():
+        return import_files(Path(source))
+    return find_node(source, DbiData)  # type: ignore[return-value]
+
+
+def get_code(identifier: str):
+    """Return the code that a person means."""
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+    from aiida.orm import load_code
+
+    try:
+        return load_code(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as exception:
+        raise click.ClickException(
+            f"{exception}. `verdi code list` shows the codes there are; docs/learning.md says how to make one"
+        ) from exception
+
+
+def node_or_fail(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return what a builder or ``calcfunction.run_get_node`` gives; a failure ends the command with its message."""
+    try:
+        result = function(*args, **kwargs)
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+    if isinstance(result, tuple):
+        outputs, node = result
+        if not node.is_finished_ok:
+            raise click.ClickException(f"{node.process_label} <{node.pk}>: {node.exit_message}")
+        return outputs
+    return result
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Print progress on standard error while the block runs."""
+    start = time.monotonic()
+
+    class Printer(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            click.echo(f"[{clock(time.monotonic() - start):>6}] {record.getMessage()}", err=True)
+
+    printer = Printer()
+    LOGGER.addHandler(printer)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(printer)
+
+
+def describe_validation(validation: dict[str, Any]) -> str:
+    """Return the table of a validation or evaluation, with what it could not test."""
+    from aiida_getl.learning.tables import format_comparison
+
+    lines = []
+    if "group_by" in validation:
+        leaky = "; LEAKY: near copies of tested bonds were trained on" if validation.get("leaky") else ""
+        lines.append(
+            f"Each of {validation['n_groups']} groups (by {validation['group_by']}) predicted from the others{leaky}"
+        )
+    if validation.get("metrics"):
+        lines += ["RMSE in eV of distance only, the published method and this model, and more of this model", ""]
+        lines += [format_comparison(validation["metrics"]), ""]
+    lines += [f"Not tested  {name}: {reason}" for name, reason in validation.get("skipped", {}).items()]
+    return "\n".join(lines)

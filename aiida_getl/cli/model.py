@@ -1,0 +1,334 @@
+"""`aiida-getl model`: train on labels, measure, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aiida_getl.cli.learning import (
+    code_option,
+    describe_validation,
+    find_dbi,
+    get_code,
+    listening,
+    node_or_fail,
+    protocol_option,
+    read_settings,
+    seed_option,
+    settings_option,
+)
+from aiida_getl.cli.nodes import find_node, give_label
+from aiida_getl.cli.profile import with_profile
+from aiida_getl.cli.run import results_option
+from aiida_getl.cli.tables import table
+
+
+@click.group()
+def model() -> None:
+    """Train models of bond strengths, measure how good they are, and predict."""
+
+
+@model.command()
+@click.argument("source", metavar="DBI")
+@protocol_option
+@settings_option
+@seed_option
+@click.option("--label", help="Name of the model; by default that of the DBI.")
+@code_option
+@results_option
+@with_profile(create=True)
+def train(
+    source: str,
+    protocol: str | None,
+    settings: tuple[str, ...],
+    seed: int,
+    label: str | None,
+    code: str | None,
+    results: Path,
+) -> None:
+    """Train a model on DBI: a PK, UUID or label, or files that `aiida-getl dbi import` understands.
+
+    The model is validated first: whole runs (glasses), or strains of the only one, are predicted from the others, by
+    distance alone, by the published method, and by this model.
+
+    \b
+    Examples:
+        aiida-getl model train published --protocol fast
+        aiida-getl model train pairs.csv --set max_bonds=1000 --set group_by=run --label mine
+    """
+    from aiida_getl.report.validation import draw_learning_curve, draw_parity
+    from aiida_getl.workflows.etl_model import EtlModelWorkChain
+
+    dbi = find_dbi(source)
+    builder = node_or_fail(
+        EtlModelWorkChain.get_builder_from_protocol,
+        seed=seed,
+        protocol=protocol,
+        overrides={"settings": read_settings(settings)},
+        dbi=dbi,
+    )
+    if code is not None:
+        builder.code = get_code(code)
+    click.echo(f"Training on {dbi.base.attributes.get('n_bonds')} bonds of DBI <{dbi.pk}> {dbi.label}", err=True)
+    with listening():
+        node = _run(builder)
+    trained, validation = node.outputs.model, node.outputs.validation.get_dict()
+    give_label(trained, label or dbi.label or f"model of {dbi.pk}")
+    click.echo(describe_validation(validation))
+    for name, reason in trained.get_model().untrained.items():
+        click.echo(f"Not trained {name}: {reason}")
+    click.echo(f"Model       <{trained.pk}> {trained.label!r} for {', '.join(trained.bond_types)}")
+    if validation["metrics"]:
+        click.echo(f"Figure      {draw_parity(results / 'parity.png', validation['metrics'], node.outputs.parity)}")
+    curve = draw_learning_curve(results / "learning_curve.png", validation["learning_curve"])
+    if curve is not None:
+        click.echo(f"Figure      {curve}")
+    click.echo(f"Next        aiida-getl model predict {trained.pk} STRUCTURE --output bonds.csv")
+
+
+@model.command()
+@click.argument("subject", metavar="MODEL|DBI")
+@click.option("--on", "labels", metavar="DBI", help="Labels to test MODEL on: a DBI, or files to import.")
+@settings_option
+@seed_option
+@results_option
+@with_profile(create=True)
+def evaluate(
+    subject: str,
+    labels: str | None,
+    settings: tuple[str, ...],
+    seed: int,
+    results: Path,
+) -> None:
+    """Measure errors: of MODEL on labels that it has not seen, or on groups of DBI that are left out in turn.
+
+    The distance alone and the published method, trained on the same bonds, stand beside the model. z std is the spread
+    of error over standard deviation: 1 is right, more is over-confident.
+
+    \b
+    Examples:
+        aiida-getl model evaluate published --set group_by=strain
+        aiida-getl model evaluate 123 --on other_glass.csv
+    """
+    from aiida_getl.calculations.functions.evaluate import evaluate as evaluate_model
+    from aiida_getl.calculations.functions.validate import validate
+    from aiida_getl.data.dbi import DbiData
+    from aiida_getl.data.model import BondModelData
+    from aiida_getl.report.validation import draw_parity
+
+    # A model is named like its DBI unless told otherwise.
+    classes = (DbiData, BondModelData) if labels is None else (BondModelData, DbiData)
+    node = find_dbi(subject) if Path(subject).exists() else find_node(subject, classes)
+    if isinstance(node, DbiData):
+        if labels is not None:
+            raise click.UsageError(f"--on is for a model, and {subject} is a DBI")
+        with listening():
+            outputs = node_or_fail(validate.run_get_node, node, _to_dict(settings), _to_int(seed))
+        found = outputs["validation"].get_dict()
+        click.echo(describe_validation(found))
+    else:
+        if labels is None:
+            raise click.UsageError(
+                f"say by --on which labels to test the model on; `aiida-getl model show {subject}` has its validation"
+            )
+        training = _training_of(node)
+        inputs = {"model": node, "dbi": find_dbi(labels)} | ({} if training is None else {"training": training})
+        outputs = node_or_fail(evaluate_model.run_get_node, **inputs)
+        found = outputs["metrics"].get_dict()
+        left = f"; {found['n_seen']} that it was trained on are left out" if found["n_seen"] else ""
+        click.echo(f"Tested on {found['n_unseen']} structures{left}")
+        click.echo(describe_validation(found))
+    if found["metrics"]:
+        click.echo(f"Figure      {draw_parity(results / 'parity.png', found['metrics'], outputs['parity'])}")
+
+
+@model.command()
+@click.argument("name", metavar="MODEL")
+@click.argument("structures", metavar="STRUCTURE...", nargs=-1, required=True)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write: .csv, .csv.gz, .parquet, .xyz or .extxyz, .lobster; repeatable.",
+)
+@click.option("--r-max", type=click.FloatRange(min=0, min_open=True), help="Longest bond in Å; by default the model's.")
+@code_option
+@with_profile(create=True)
+def predict(
+    name: str, structures: tuple[str, ...], outputs: tuple[Path, ...], r_max: float | None, code: str | None
+) -> None:
+    """Predict the strength of every bond of each STRUCTURE: a PK, UUID or label, or a file of any format of ASE.
+
+    All frames of a file are predicted. The format of --output follows from its ending: rows of bonds (.csv, .csv.gz,
+    .parquet), sums per atom for OVITO and the like (.xyz, .extxyz), or LOBSTER's list (.lobster, one structure).
+
+    \b
+    Examples:
+        aiida-getl model predict published glass.xyz --output bonds.csv --output atoms.extxyz
+        aiida-getl model predict 123 456
+    """
+    from aiida_getl.cli.predict import predict_all
+    from aiida_getl.data.model import BondModelData
+
+    found = find_node(name, BondModelData)
+    predict_all(found, structures, outputs, r_max, None if code is None else get_code(code))
+
+
+@model.command("learning-curve")
+@click.argument("source", metavar="DBI")
+@click.option(
+    "--selection",
+    "selections",
+    multiple=True,
+    help="How training bonds are chosen; repeatable. [default: random, by_group]",
+)
+@click.option("--sizes", help="Numbers of training bonds, e.g. 50,100,200; by default doublings up to all.")
+@settings_option
+@seed_option
+@results_option
+@with_profile(create=True)
+def learning_curve(
+    source: str, selections: tuple[str, ...], sizes: str | None, settings: tuple[str, ...], seed: int, results: Path
+) -> None:
+    """Tell how the errors on groups left out fall with the number of training bonds, and whether more would help.
+
+    \b
+    Example:
+        aiida-getl model learning-curve published --selection random --selection farthest_point --sizes 100,200,400
+    """
+    from aiida_getl.calculations.functions.learning_curve import learning_curve as curve_of
+    from aiida_getl.report.validation import draw_learning_curve
+
+    dbi = find_dbi(source)
+    options = read_settings(settings)
+    if selections:
+        options["selections"] = list(selections)
+    if sizes:
+        try:
+            options["sizes"] = [int(size) for size in sizes.split(",")]
+        except ValueError as exception:
+            raise click.UsageError(f"--sizes {sizes}: give whole numbers, e.g. 50,100,200") from exception
+    with listening():
+        curve = node_or_fail(curve_of.run_get_node, dbi, _to_dict_of(options), _to_int(seed)).get_dict()
+    rows = [
+        (bond, selection, point["n_bonds"], f"{point['rmse']:.4f}", _optional(point["rmse_error"]))
+        for bond, own in sorted(curve["points"].items())
+        for selection, points in own.items()
+        for point in points
+    ]
+    click.echo(f"Groups left out in turn: {curve['n_groups']} (by {curve['group_by']})")
+    click.echo(table(("bonds", "selection", "trained on", "RMSE (eV)", "± (eV)"), rows))
+    for bond, forecast in sorted(curve["forecast"].items()):
+        click.echo(f"{bond}: {forecast['message']}")
+    for bond, reason in sorted(curve["skipped"].items()):
+        click.echo(f"{bond}: no curve, {reason}")
+    for selection in sorted({selection for own in curve["points"].values() for selection in own}):
+        points = {bond: own[selection] for bond, own in curve["points"].items() if selection in own}
+        figure = draw_learning_curve(results / f"learning_curve_{selection}.png", points)
+        if figure is not None:
+            click.echo(f"Figure      {figure}")
+
+
+@model.command("list")
+@with_profile(create=True)
+def list_command() -> None:
+    """List the models of the profile.
+
+    \b
+    Example:
+        aiida-getl model list
+    """
+    from aiida import orm
+
+    from aiida_getl.cli.dbi import method_name
+    from aiida_getl.data.model import BondModelData
+
+    nodes = orm.QueryBuilder().append(BondModelData).order_by({BondModelData: "id"}).all(flat=True)
+    if not nodes:
+        click.echo("There is no model yet: `aiida-getl model train --help` says how to make one.")
+        return
+    rows = [
+        (
+            node.pk,
+            node.label or None,
+            ", ".join(node.bond_types),
+            method_name(node.labelled_by),
+            node.ctime.strftime("%Y-%m-%d %H:%M"),
+        )
+        for node in nodes
+    ]
+    click.echo(table(("PK", "label", "bonds", "labels by", "made"), rows))
+
+
+@model.command("show")
+@click.argument("name", metavar="MODEL")
+@with_profile(create=True)
+def show_command(name: str) -> None:
+    """Show what a model (PK, UUID or label) was trained on and how good it was on groups left out.
+
+    \b
+    Example:
+        aiida-getl model show published
+    """
+    from aiida_getl.cli.dbi import describe_method
+    from aiida_getl.data.model import BondModelData
+
+    node = find_node(name, BondModelData)
+    assert isinstance(node, BondModelData)
+    attributes = node.base.attributes.get("model")
+    training = _training_of(node)
+    click.echo(f"Model       <{node.pk}> {node.label}  {node.uuid}")
+    click.echo(f"Trained on  DBI {'that is gone' if training is None else f'<{training.pk}> {training.label}'}")
+    click.echo(f"Labels      {describe_method(node.labelled_by)}")
+    click.echo(f"Elements    {', '.join(node.get_model().species)}, bonds up to {attributes['r_max']} Å")
+    click.echo(f"Seed        {attributes['seed']}")
+    for bond, (shortest, longest) in sorted(attributes["distance_range"].items()):
+        click.echo(f"            {bond}: {shortest:.2f} to {longest:.2f} Å")
+    for bond, reason in attributes["untrained"].items():
+        click.echo(f"Not trained {bond}: {reason}")
+    click.echo(describe_validation(node.validation))
+
+
+def _run(builder):
+    """Run a work chain here and now; a failure ends the command."""
+    from aiida.engine import run_get_node
+
+    _, node = run_get_node(builder)
+    if not node.is_finished_ok:
+        raise click.ClickException(
+            f"{node.process_label} <{node.pk}>: {node.exit_message or node.exception or 'it was killed'}"
+        )
+    return node
+
+
+def _training_of(node):
+    """Return the DBI that a model was trained on, None if it is not in this profile."""
+    from aiida import orm
+    from aiida.common.exceptions import NotExistent
+
+    try:
+        return orm.load_node(node.base.attributes.get("dbi"))
+    except (NotExistent, ValueError):
+        return None
+
+
+def _to_dict(settings: tuple[str, ...]):
+    return _to_dict_of(read_settings(settings))
+
+
+def _to_dict_of(settings: dict):
+    from aiida.orm import Dict
+
+    return Dict(settings)
+
+
+def _to_int(value: int):
+    from aiida.orm import Int
+
+    return Int(value)
+
+
+def _optional(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"

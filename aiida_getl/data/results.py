@@ -1,0 +1,70 @@
+"""Nodes of what the learning found; the same whether a calcfunction or a job on another computer found it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from ase import Atoms
+from numpy.typing import NDArray
+
+from aiida_getl.data.arrays import set_arrays
+from aiida_getl.data.bonds import BondStrengthsData
+from aiida_getl.exchange.predictions import BondRecords
+
+
+def bonds_of_prediction(records: BondRecords, symbols: list[str], model) -> BondStrengthsData:
+    """Return the predicted bonds (``getl.bonds``); those without a prediction are counted in ``left_out``.
+
+    Every flag of the prediction is an array; ``extrapolated`` is true where any of them is.
+
+    :param model: the ``getl.model``.
+    :raises ValueError: if no bond has a prediction.
+    """
+    known = np.isfinite(records.mean)
+    if not known.any():
+        raise ValueError(f"no bond of the structure is of a type that the model knows: {model.bond_types}")
+    flags = {name: flag[known] for name, flag in records.flags.items() if name != "unknown_type"}
+    node = BondStrengthsData.from_bonds(
+        records.bonds.select(known),
+        symbols,
+        -records.mean[known],
+        {"engine": "getl.model", "model": model.uuid, "labels": model.labelled_by},
+        std=records.std[known],
+        extrapolated=np.any([*flags.values(), np.zeros(int(known.sum()), dtype=bool)], axis=0),
+    )
+    for name, flag in flags.items():
+        node.set_array(name, flag)
+    types, counts = np.unique(records.type[~known], return_counts=True)
+    node.base.attributes.set("left_out", dict(zip(types.tolist(), counts.tolist(), strict=True)))
+    node.base.attributes.set("flags", {name: int(flag.sum()) for name, flag in flags.items()})
+    return node
+
+
+def metrics_nodes(arrays: dict[str, NDArray], attributes: dict[str, Any]) -> tuple[orm.Dict, orm.ArrayData]:
+    """Return (metrics, predictions) of a validation or evaluation."""
+    parity = orm.ArrayData()
+    set_arrays(parity, arrays)
+    return orm.Dict(attributes), parity
+
+
+def to_atoms(structure, frame: int | None = None) -> Atoms:
+    """Return the structure of a ``StructureData``, or a frame of a ``TrajectoryData``, counted from 0.
+
+    :raises ValueError: for a frame that does not exist, or a trajectory of several where none is named.
+    """
+    if isinstance(structure, orm.StructureData):
+        if frame not in (None, 0):
+            raise ValueError(f"there is no frame {frame}: the structure is a single one")
+        return structure.get_ase()
+    n_frames = structure.numsteps
+    if frame is None and n_frames > 1:
+        raise ValueError(f"the trajectory <{structure.pk}> has {n_frames} frames: say which by `frame`, from 0")
+    number = frame or 0
+    if not 0 <= number < n_frames:
+        raise ValueError(f"there is no frame {number}: the trajectory <{structure.pk}> has {n_frames}, from 0")
+    cells = structure.get_cells()
+    if cells is None:
+        raise ValueError(f"the trajectory <{structure.pk}> has no cells: bonds between periodic images need them")
+    return Atoms(structure.symbols, positions=structure.get_positions()[number], cell=cells[number], pbc=True)

@@ -1,0 +1,306 @@
+"""`aiida-getl dbi` and `aiida-getl model`: from files to predictions without writing code."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiida import orm
+from ase.io import read, write
+from click.testing import CliRunner
+
+from aiida_getl.cli import main
+from aiida_getl.data.bonds import BondStrengthsData
+from aiida_getl.data.dbi import DbiData
+from aiida_getl.data.model import BondModelData
+from aiida_getl.lobster.icohplist import read_icohplist
+
+#: Enough to pass through every step.
+QUICK = [
+    argument
+    for setting in (
+        "max_bonds=60",
+        "max_bonds_hyperparameters=30",
+        "min_bonds=5",
+        "max_folds=2",
+        "learning_curve=false",
+    )
+    for argument in ("--set", setting)
+]
+
+
+def call(*arguments):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory, write_sub_run):
+    """Two runs of two sub-runs, and one that never converged."""
+    root = tmp_path_factory.mktemp("glasses")
+    for run in (1, 2):
+        for sub_run in (0, 8):
+            write_sub_run(root, sub_run, run)
+    write_sub_run(root, 13, 1, converged=False, labelled=False)
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(aiida_profile, tree, tmp_path_factory):
+    """A DBI and a model of the tree, made by two commands; returns what they printed."""
+    status, imported = call("dbi", "import", tree, "--label", "small")
+    assert status == 0, imported
+    results = tmp_path_factory.mktemp("results")
+    status, output = call("model", "train", "small", *QUICK, "--results", results)
+    assert status == 0, output
+    return imported, output, results
+
+
+@pytest.fixture(scope="module")
+def other_glass(tmp_path_factory, cell, icohplist):
+    """A structure file, its list, and a table of both."""
+    folder = tmp_path_factory.mktemp("other")
+    atoms = cell(9)
+    write(folder / "glass.xyz", atoms, format="extxyz")
+    (folder / "ICOHPLIST.lobster").write_text(icohplist(atoms)[0])
+    (folder / "pairs.csv").write_text("structure,icohplist\nglass.xyz,ICOHPLIST.lobster\n")
+    return folder
+
+
+def test_import(trained, tree):
+    output = trained[0]
+    assert "Found       5 structures in 2 runs" in output
+    assert "Left out    1 structures" in output
+    assert "isotropic_tension: the SCF was stopped after 80 iterations" in output
+    assert "DBI         <" in output
+    count = orm.QueryBuilder().append(orm.Node).count()
+    status, again = call("dbi", "import", tree, "--label", "small")
+    assert status == 0
+    assert "found 5 that were there already" in again
+    assert "'small' was there already" in again
+    assert orm.QueryBuilder().append(orm.Node).count() == count
+
+
+def test_dry_run_stores_nothing(aiida_profile, tree, other_glass):
+    count = orm.QueryBuilder().append(orm.Node).count()
+    status, output = call("dbi", "import", tree, "--dry-run")
+    assert status == 0
+    assert "no label: the SCF was stopped" in output
+    assert "Nothing was stored" in output
+    status, output = call("dbi", "import", "--structure", other_glass / "glass.xyz", "--icohplist", "nothing")
+    assert status == 1
+    assert "there is no file nothing (icohplist)" in output
+    assert orm.QueryBuilder().append(orm.Node).count() == count
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "give a PATH, or --structure and --icohplist"),
+        (["--structure", "a"], 2, "1 --structure and 0 --icohplist: they go in pairs"),
+        (["no-such-folder"], 2, "does not exist"),
+        (["."], 1, "nor an ICOHPLIST.lobster with its structure"),
+        ([".", "--r-max", "-1"], 2, "--r-max"),
+    ],
+)
+def test_what_cannot_be_imported(aiida_profile, tmp_path, monkeypatch, arguments, status, message):
+    monkeypatch.chdir(tmp_path)
+    found, output = call("dbi", "import", *arguments)
+    assert found == status
+    assert message in output
+
+
+def test_list_and_show(trained, tmp_path):
+    for command, words in (
+        (("dbi", "list"), ("small", "Cu4Zr4", "LOBSTER 3.0.0")),
+        (("dbi", "show", "small", "--results", tmp_path), ("4 structures", "Cu 3s 4s 3p 3d", "Left out    1 entries")),
+        (("model", "list"), ("small", "Cu-Cu, Zr-Cu, Zr-Zr")),
+        (("model", "show", "small"), ("groups (by run)", "LOBSTER 3.0.0", "Cu, Zr, bonds up to 4.2 Å")),
+    ):
+        status, output = call(*command)
+        assert status == 0, output
+        for word in words:
+            assert word in output, output
+    assert (tmp_path / "strength_against_distance.png").stat().st_size > 1000
+
+
+def test_train(trained):
+    _, output, results = trained
+    assert "Each of 2 groups (by run) predicted from the others" in output
+    for heading in ("distance", "published", "model", "z std"):
+        assert heading in output
+    assert (results / "parity.png").stat().st_size > 1000
+    (node,) = orm.QueryBuilder().append(BondModelData, filters={"label": "small"}).all(flat=True)
+    assert node.creator.caller.process_label == "EtlModelWorkChain"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["no-such-dbi"], 1, "no nodes are called 'no-such-dbi'"),
+        (["small", "--set", "max_bonds"], 2, "give NAME=VALUE"),
+        (["small", "--set", "max_bonsd=3"], 1, "unknown training settings ['max_bonsd']"),
+        (["small", "--set", "group_by=glass"], 1, "group_by is 'glass'"),
+        (["small", "--set", "min_bonds=1000"], 1, "no bond type has enough bonds"),
+        (["small", "--protocol", "quick"], 1, "quick"),
+        (["small", "--seed", "-1"], 2, "--seed"),
+        (["small", "--code", "nothing@nowhere"], 1, "`verdi code list` shows the codes there are"),
+    ],
+)
+def test_training_that_makes_no_sense(trained, arguments, status, message):
+    found, output = call("model", "train", *arguments)
+    assert found == status, output
+    assert message in output
+
+
+def test_predict_into_files(trained, other_glass, tmp_path):
+    paths = [tmp_path / name for name in ("bonds.csv", "atoms.extxyz", "ICOHPLIST.lobster")]
+    outputs = [argument for path in paths for argument in ("--output", path)]
+    status, output = call("model", "predict", "small", other_glass / "glass.xyz", *outputs)
+    assert status == 0, output
+    assert "mean -ICOHP (eV)" in output
+    rows = list(csv.DictReader(paths[0].read_text().splitlines()))
+    (node,) = (
+        orm.QueryBuilder().append(BondStrengthsData, filters={"attributes.method.engine": "getl.model"}).all(flat=True)
+    )
+    np.testing.assert_allclose([float(row["strength_eV"]) for row in rows], node.get_strength(), atol=6e-6)
+    atoms = read(paths[1])
+    assert atoms.arrays["bond_strength_sum"].sum() == pytest.approx(2 * node.get_strength().sum(), rel=1e-6)
+    listed, values = read_icohplist(paths[2]).to_bonds(read(other_glass / "glass.xyz"))
+    assert listed.keys() == node.get_bonds().keys()
+    np.testing.assert_allclose(values[:, 0], node.get_icohp(), atol=6e-6)
+    # The file that was predicted, and through the model the files of the labels, are in the graph.
+    status, output = call("trace", node.pk, "--json")
+    assert status == 0
+    found = json.loads(output)
+    assert {"read_structures", "predict", "train", "validate", "build_dbi", "import_label"} == {
+        step["what"] for step in found["steps"]
+    }
+    assert [item["what"] for item in found["origins"]["file"]] == ["file glass.xyz"]
+
+
+def test_predict_frames_and_nodes(trained, cell, tmp_path):
+    write(tmp_path / "frames.xyz", [cell(4), cell(5)], format="extxyz")
+    structure = orm.StructureData(ase=cell(4), label="single").store()
+    status, output = call(
+        "model", "predict", "small", tmp_path / "frames.xyz", "single", "--r-max", 3.5, "--output", tmp_path / "b.csv"
+    )
+    assert status == 0, output
+    assert "frame 1" in output
+    rows = list(csv.DictReader((tmp_path / "b.csv").read_text().splitlines()))
+    strengths = {frame: [row["strength_eV"] for row in rows if row["frame"] == frame] for frame in "012"}
+    assert strengths["0"] == strengths["2"] != strengths["1"]
+    assert max(float(row["distance_A"]) for row in rows) <= 3.5
+    assert structure.base.links.get_outgoing(node_class=orm.CalcFunctionNode).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["small", "no.xyz"], 1, "there is no file no.xyz"),
+        (["small", "no"], 1, "no nodes are called 'no'"),
+        (["small", "{other}/ICOHPLIST.lobster"], 1, "is not understood as a structure"),
+        (["small", "{other}/glass.xyz", "--output", "bonds.txt"], 2, "names no format; choose from"),
+        (["small", "{other}/gold.xyz"], 1, "not ['Au']"),
+        (["small"], 2, "Missing argument"),
+        (["no-model", "{other}/glass.xyz"], 1, "no nodes are called 'no-model'"),
+    ],
+)
+def test_predictions_that_make_no_sense(trained, other_glass, cell, arguments, status, message):
+    gold = cell(1)
+    gold.symbols = ["Au"] * len(gold)
+    write(other_glass / "gold.xyz", gold, format="extxyz")
+    found, output = call("model", "predict", *(argument.format(other=other_glass) for argument in arguments))
+    assert found == status, output
+    assert message in output
+
+
+def test_evaluate_on_another_glass(trained, other_glass, tmp_path):
+    status, output = call("model", "evaluate", "small", "--on", other_glass / "pairs.csv", "--results", tmp_path)
+    assert status == 0, output
+    assert "Tested on 1 structures" in output
+    assert all(heading in output for heading in ("distance", "published", "model"))
+    assert (tmp_path / "parity.png").exists()
+    model = orm.QueryBuilder().append(BondModelData, filters={"label": "small"}).one()[0]
+    status, output = call("model", "evaluate", model.pk)
+    assert status == 2
+    assert "say by --on which labels to test the model on" in output
+    status, output = call("model", "evaluate", model.pk, "--on", "small")
+    assert status == 1
+    assert "was trained on all of these labels" in output
+
+
+def test_evaluate_on_groups_left_out(trained, tmp_path):
+    dbi = orm.QueryBuilder().append(DbiData, filters={"label": "small"}).one()[0]
+    status, output = call("model", "evaluate", dbi.pk, *QUICK, "--set", "group_by=random", "--results", tmp_path)
+    assert status == 0, output
+    assert "(by random) predicted from the others; LEAKY" in output
+
+
+def test_learning_curve(trained, tmp_path):
+    status, output = call(
+        "model", "learning-curve", "small", *QUICK, "--selection", "random", "--sizes", "10,20", "--results", tmp_path
+    )
+    assert status == 0, output
+    assert "trained on" in output
+    assert (tmp_path / "learning_curve_random.png").exists()
+    status, output = call("model", "learning-curve", "small", "--sizes", "many")
+    assert status == 2
+    status, output = call("model", "learning-curve", "small", "--selection", "best")
+    assert status == 1
+    assert "unknown selections of training bonds ['best']" in output
+
+
+def test_merge(trained, other_glass):
+    status, output = call("dbi", "import", other_glass / "pairs.csv", "--label", "other")
+    assert status == 0
+    status, output = call("dbi", "merge", "small", "other", "--label", "both")
+    assert status == 1
+    assert "made by different methods" in output
+    status, output = call("dbi", "merge", "small", "other", "--label", "both", "--mixed")
+    assert status == 0, output
+    both = orm.QueryBuilder().append(DbiData, filters={"label": "both"}).one()[0]
+    assert len(both.structures) == 5
+
+
+def test_without_a_profile(tree, other_glass, tmp_path):
+    """In a new process and an empty folder: the profile is made, files become a model and predictions."""
+    environment = {**os.environ, "AIIDA_PATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    command = str(Path(sys.executable).parent / "aiida-getl")
+
+    def run(*arguments, status=0):
+        done = subprocess.run(
+            [command, *map(str, arguments)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    run("dbi", "import", tree, "--dry-run")
+    assert not list(tmp_path.rglob("*.sqlite"))
+    assert "Model       <" in run("model", "train", tree, *QUICK, "--label", "mine")
+    run("model", "predict", "mine", other_glass / "glass.xyz", "--output", "bonds.csv")
+    assert list(tmp_path.rglob("*.sqlite"))
+    assert (tmp_path / "bonds.csv").exists()
+    assert (tmp_path / "results" / "parity.png").exists()
+    run("model", "predict", "mine", "nothing.xyz", status=1)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("dbi",),
+        ("model",),
+        *(("dbi", name) for name in ("import", "list", "show", "merge")),
+        *(("model", name) for name in ("train", "evaluate", "predict", "learning-curve", "list", "show")),
+    ],
+)
+def test_help(command):
+    status, output = call(*command, "--help")
+    assert status == 0
+    if len(command) == 2:
+        assert f"aiida-getl {' '.join(command)}" in output.split("Example", 1)[1]
