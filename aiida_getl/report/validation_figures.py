@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from aiida_getl.learning.metrics import error_against_std
@@ -54,9 +55,10 @@ def reliability(path: Path, types: NDArray[np.str_], target: NDArray, predicted:
     """Draw whether standard deviations are right: on the left on average, on the right bond by bond.
 
     Left: share of labels within the central interval of each level of confidence. Right: RMS error of bonds with
-    similar standard deviations. Right standard deviations lie on the diagonals. Arrays (n,), eV.
+    similar standard deviations. Right standard deviations lie on the diagonals. Types with fewer than 20 bonds tell
+    nothing and are left out. Arrays (n,), eV.
     """
-    names = [str(name) for name in np.unique(types)]
+    names = [str(name) for name, count in zip(*np.unique(types, return_counts=True), strict=True) if count >= 20]
     with rc_context(STYLE):
         figure = Figure(figsize=(7.4, 3.2))
         left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.55})
@@ -127,17 +129,9 @@ def selection_curves(
             plain_ticks(axis.yaxis)
             axis.tick_params(labelsize=7.5)
         axes[0].set_ylabel(f"RMSE, {left_out} left out (eV)")
-        for row, selection in enumerate(selections):
-            axes[0].text(
-                0.97,
-                0.97 - 0.075 * row,
-                selection.replace("_", " "),
-                color=colour_of[selection],
-                transform=axes[0].transAxes,
-                ha="right",
-                va="top",
-                fontsize=8,
-            )
+        handles = [Line2D([], [], color=colour_of[selection], marker="o", ms=3) for selection in selections]
+        names_of = [selection.replace("_", " ") for selection in selections]
+        figure.legend(handles, names_of, loc="outside upper left", ncols=len(names_of), frameon=False)
         return save(figure, path)
 
 
@@ -196,6 +190,7 @@ def strength_comparison(
                     axis.text(
                         0.97, 0.97 - 0.09 * row, mean, color=colour, transform=axis.transAxes, ha="right", va="top"
                     )
+            axis.set_ylim(top=1.3 * axis.get_ylim()[1])  # room for the names
             axis.set_xlabel("-ICOHP (eV)")
         axes[0].set_ylabel("bonds (%)")
         return save(figure, path)
