@@ -51,6 +51,8 @@ class Lobsterout:
         One text per block of WARNING lines.
     too_few_bands, bands_needed
         Whether the projection was given up for want of bands, and the number asked for.
+    projection_saved
+        The projection was saved to a file, and what comes after it was begun.
     kpoints_not_orthonormalized
         (n, m) for "n of m k-points could not be orthonormalized".
     program_not_detected
@@ -75,6 +77,7 @@ class Lobsterout:
     warnings: tuple[str, ...]
     too_few_bands: bool
     bands_needed: int | None
+    projection_saved: bool
     kpoints_not_orthonormalized: tuple[int, int] | None
     program_not_detected: bool
     timing: Timing | None
@@ -139,6 +142,7 @@ def read_lobsterout(source: Path | str) -> Lobsterout:
         warnings=tuple(warnings),
         too_few_bands=bands_needed is not None or any(_is_too_few_bands(warning) for warning in warnings),
         bands_needed=bands_needed,
+        projection_saved="saving projection to" in text and bool(charge_spilling),
         kpoints_not_orthonormalized=(
             (int(not_orthonormal.group(1)), int(not_orthonormal.group(2))) if not_orthonormal else None
         ),

@@ -48,8 +48,11 @@ class LobsterParser(Parser):
     def parse(self, **kwargs):
         self.unread: dict[str, str] = {}
         self.report = Lobsterout.empty()
+        self.icohps_complete = False
         exit_code = self._parse()
-        self.out("results", orm.Dict(results(self.report, read_json(self._read("getl-cohp.json") or ""), self.unread)))
+        extra = read_json(self._read("getl-cohp.json") or "")
+        content = results(self.report, extra, self.unread)
+        self.out("results", orm.Dict(content | {"icohps_complete": self.icohps_complete}))
         # The scheduler's verdict (walltime, memory) says more about an unfinished run than its files do.
         return self.node.exit_code if self.node.exit_status is not None else exit_code
 
@@ -117,7 +120,8 @@ class LobsterParser(Parser):
         self._store_curves(icohps, rows)
         self._store_populations(atoms.get_chemical_symbols())
 
-        if not (icohps.complete and log.n_interactions in (None, len(icohps))):
+        self.icohps_complete = icohps.complete and log.n_interactions in (None, len(icohps))
+        if not self.icohps_complete:
             return self.exit_codes.ERROR_UNFINISHED
         if not finite.all():
             return self.exit_codes.ERROR_NOT_FINITE.format(n_bonds=int((~finite).sum()))

@@ -16,10 +16,14 @@ from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 from aiida_getl.calculations.functions.label_parameters import label_parameters
 from aiida_getl.calculations.functions.record_failure import record_failure
 from aiida_getl.quantumespresso.scf import check_settings
+from aiida_getl.workflows.lobster_base import LobsterBaseWorkChain, describe
 
 PwBaseWorkChain = WorkflowFactory("quantumespresso.pw.base")
 ProjwfcCalculation = CalculationFactory("getl.projwfc")
 LobsterCalculation = CalculationFactory("getl.lobster")
+
+#: What the analysis gives beside the bonds.
+CURVES = ("cohp", "orbitals", "populations")
 
 
 def validate_settings(node, _) -> str | None:
@@ -81,7 +85,13 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.expose_inputs(
             LobsterCalculation,
             namespace="lobster",
-            exclude=("structure", "parameters", "parent_folder", "projections_folder"),
+            exclude=("structure", "parameters", "parent_folder", "projections_folder", "lobster_folder"),
+        )
+        spec.expose_inputs(
+            LobsterBaseWorkChain,
+            namespace="lobster_base",
+            include=("limits", "max_iterations", "handler_overrides", "on_unhandled_failure"),
+            namespace_options={"required": False, "populate_defaults": False, "help": "How the analysis is restarted."},
         )
         spec.inputs.validator = validate_inputs
 
@@ -93,6 +103,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
 
         spec.output("bonds", valid_type=orm.ArrayData, required=False, help="ICOHP of every bond (`getl.bonds`).")
         spec.output("results", valid_type=orm.Dict, required=False, help="Results of the bond analysis.")
+        for name in CURVES:
+            spec.output(name, valid_type=orm.ArrayData, required=False, help="As of `getl.lobster`.")
         spec.output("scf_parameters", valid_type=orm.Dict, required=False, help="Output parameters of pw.x.")
         spec.output("failure", valid_type=orm.Dict, required=False, help="Why there is no label.")
 
@@ -149,6 +161,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             "max_wallclock_seconds": options["max_wallclock_seconds"],
             "withmpi": False,
         }
+        builder.lobster.settings = orm.Dict({"retrieve_curves": False})  # nobody learns from them, and they are large
         if projwfc_code is not None:
             builder.projwfc.code = projwfc_code
             builder.projwfc.metadata.options = builder.scf.pw.metadata.options
@@ -213,6 +226,9 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         self.out("scf_parameters", self.ctx.scf.outputs.output_parameters)
         self.out("results", self.ctx.analysis.outputs.results)
         self.out("bonds", self.ctx.analysis.outputs.bonds)
+        for name in CURVES:
+            if name in self.ctx.analysis.outputs:
+                self.out(name, self.ctx.analysis.outputs[name])
         if self.inputs.clean_workdir:
             for node in self.node.called_descendants:
                 if isinstance(node, orm.CalcJobNode) and "remote_folder" in node.outputs:
@@ -243,13 +259,17 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         return ProjwfcCalculation, inputs
 
     def _inputs_analysis(self):
-        inputs = AttributeDict(self.exposed_inputs(LobsterCalculation, "lobster"))
-        inputs.structure = self.inputs.structure
-        inputs.parameters = self.ctx.parameters["lobster"]
-        inputs.parent_folder = self.ctx.scf.outputs.remote_folder
+        inputs = AttributeDict({})
+        if "lobster_base" in self.inputs:
+            inputs = AttributeDict(self.exposed_inputs(LobsterBaseWorkChain, "lobster_base", agglomerate=False))
+        inputs.setdefault("metadata", AttributeDict())
+        inputs.lobster = AttributeDict(self.exposed_inputs(LobsterCalculation, "lobster"))
+        inputs.lobster.structure = self.inputs.structure
+        inputs.lobster.parameters = self.ctx.parameters["lobster"]
+        inputs.lobster.parent_folder = self.ctx.scf.outputs.remote_folder
         if "projwfc" in self.ctx:
-            inputs.projections_folder = self.ctx.projwfc.outputs.remote_folder
-        return LobsterCalculation, inputs
+            inputs.lobster.projections_folder = self.ctx.projwfc.outputs.remote_folder
+        return LobsterBaseWorkChain, inputs
 
     def _any_folder_is_empty(self) -> bool:
         done = [self.ctx[job] for job in self.ctx.jobs if job in self.ctx and self.ctx[job].is_finished_ok]
@@ -259,13 +279,6 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         self.report(exit_code.message)
         self.out("failure", record_failure(self.inputs.structure, orm.Str(exit_code.message)))
         return exit_code
-
-
-def describe(process) -> str:
-    """Return one sentence about how a process ended."""
-    if process.is_finished:
-        return f"{process.process_label}<{process.pk}> [{process.exit_status}] {process.exit_message}"
-    return f"{process.process_label}<{process.pk}> ended {process.process_state.value}"
 
 
 def load_family(label: str) -> PseudoPotentialFamily:

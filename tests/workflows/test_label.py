@@ -66,7 +66,7 @@ def assert_failed(node, status, *words):
 def test_label_and_its_cached_copies(builder, alloy):
     outputs, node = run_get_node(builder())
     assert node.is_finished_ok, node.exit_message
-    assert set(outputs) == {"bonds", "results", "scf_parameters"}
+    assert set(outputs) == {"bonds", "results", "scf_parameters", "populations"}
     bonds = outputs["bonds"]
     atoms = alloy.get_ase()
     assert bonds.get_bonds().keys() == find_bonds(atoms.positions, atoms.cell[:], 3.0, 1.0).keys()

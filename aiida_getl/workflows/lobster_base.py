@@ -1,0 +1,300 @@
+"""Bond analysis that mends what can be mended: too few bands, memory, time; and else stops with the reason."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.engine import BaseRestartWorkChain, ProcessHandlerReport, ToContext, if_, process_handler, while_
+from aiida.plugins import CalculationFactory
+
+from aiida_getl.calculations.functions.continue_projection import continue_projection
+from aiida_getl.calculations.functions.more_bands import more_bands
+from aiida_getl.calculations.lobster import find_problem
+from aiida_getl.calculations.pw_run import describe_run, find_engine
+from aiida_getl.lobster.lobsterin import Lobsterin
+from aiida_getl.quantumespresso.requirements import required_bands
+
+PwCalculation = CalculationFactory("quantumespresso.pw")
+ProjwfcCalculation = CalculationFactory("getl.projwfc")
+LobsterCalculation = CalculationFactory("getl.lobster")
+
+#: By how much an option is raised that was too low.
+RAISE = 2
+#: Bands beyond those needed, as a fraction: the highest ones of a diagonalisation are the least converged.
+BAND_MARGIN = 0.1
+#: Options that may be raised.
+LIMITS = ("max_memory_kb", "max_wallclock_seconds")
+
+
+def validate_limits(node, _) -> str | None:
+    """Refuse unknown options and values that are no limits."""
+    for key, value in node.get_dict().items():
+        if key not in LIMITS:
+            return f"limit {key!r} is unknown: there are {', '.join(LIMITS)}"
+        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+            return f"limit {key!r} is {value!r}: give a whole number above 0"
+    return None
+
+
+def validate_inputs(inputs, _) -> str | None:
+    """Refuse a namespace for pw.x that leaves getl-cohp without projections."""
+    if "lobster" not in inputs or "code" not in inputs["lobster"]:
+        return None
+    engine = find_engine(inputs["lobster"]["code"], "projections_folder" in inputs["lobster"])
+    if "pw" in inputs and engine == "getl-cohp" and "projwfc" not in inputs:
+        return "getl-cohp needs new projections after pw.x has run with more bands: give the namespace `projwfc` too"
+    return None
+
+
+class LobsterBaseWorkChain(BaseRestartWorkChain):
+    """Bond analysis with LOBSTER or ``getl-cohp`` that starts again where that helps.
+
+    - Too few bands, or k-points left out by symmetry, and ``pw`` is given: pw.x computes the bands anew from the charge
+      density it has (``nscf``), projwfc.x the projections, and the analysis starts again.
+    - Out of memory, out of time: once more with twice as much, up to ``limits``; LOBSTER goes on from its projection if
+      it saved one.
+    - Killed: once more.
+    - Interrupted after all ICOHPs were written: they are good, and taken.
+    """
+
+    _process_class = LobsterCalculation
+
+    @classmethod
+    def define(cls, spec):
+        super().define(spec)
+        # It looks at folders that this work chain may replace; it makes the same check before each submission.
+        spec.expose_inputs(LobsterCalculation, namespace="lobster")
+        spec.inputs["lobster"].validator = None
+        spec.expose_inputs(
+            PwCalculation,
+            namespace="pw",
+            exclude=("structure", "parent_folder", "parameters", "kpoints", "pseudos", "settings"),
+            namespace_options={
+                "required": False,
+                "populate_defaults": False,
+                "help": "pw.x, for more bands; what it computes is taken from the run that left too few.",
+            },
+        )
+        spec.inputs["pw"].validator = None
+        spec.expose_inputs(
+            ProjwfcCalculation,
+            namespace="projwfc",
+            exclude=("parent_folder",),
+            namespace_options={"required": False, "populate_defaults": False, "help": "projwfc.x, after more bands."},
+        )
+        spec.input(
+            "limits",
+            valid_type=orm.Dict,
+            required=False,
+            validator=validate_limits,
+            serializer=orm.to_aiida_type,
+            help="Up to what `max_memory_kb` and `max_wallclock_seconds` may be raised; not at all where not given.",
+        )
+        spec.inputs.validator = validate_inputs
+        spec.outline(
+            cls.setup,
+            while_(cls.should_run_process)(
+                if_(cls.needs_bands)(
+                    cls.run_pw,
+                    cls.inspect_pw,
+                    if_(cls.needs_projections)(cls.run_projwfc, cls.inspect_projwfc),
+                ),
+                cls.check_inputs,
+                cls.run_process,
+                cls.inspect_process,
+            ),
+            cls.results,
+        )
+        spec.expose_outputs(LobsterCalculation)
+        spec.outputs["bonds"].required = False
+        spec.outputs["results"].required = False
+
+        spec.exit_code(210, "ERROR_UNSUITABLE_INPUT", message="The analysis would fail: {reason}")
+        spec.exit_code(
+            410,
+            "ERROR_TOO_FEW_BANDS",
+            message="pw.x computed too few bands, and cannot be run again: {reason}",
+        )
+        spec.exit_code(411, "ERROR_BANDS_FAILED", message="More bands could not be had: {reason}")
+        spec.exit_code(420, "ERROR_OUT_OF_MEMORY", message="The analysis ran out of memory: {reason}")
+        spec.exit_code(421, "ERROR_OUT_OF_WALLTIME", message="The analysis ran out of time: {reason}")
+        spec.exit_code(
+            430, "ERROR_NOT_MENDABLE", message="The analysis failed in a way that no restart mends: {reason}"
+        )
+
+    def setup(self):
+        """See what the run needs before it starts."""
+        super().setup()
+        self.ctx.inputs = AttributeDict(self.exposed_inputs(LobsterCalculation, "lobster"))
+        self.ctx.inputs.metadata = AttributeDict(self.ctx.inputs.get("metadata", {}))
+        self.ctx.inputs.metadata.options = dict(self.ctx.inputs.metadata.get("options", {}))
+        self.ctx.bands_needed = None
+        self.ctx.times_killed = 0
+        if "pw" in self.inputs:
+            self.ctx.bands_needed = self._bands_that_lack()
+
+    def needs_bands(self):
+        """Whether pw.x has to be run again."""
+        return self.ctx.bands_needed is not None
+
+    def run_pw(self):
+        """Compute more bands from the charge density of the earlier run."""
+        scf = self.ctx.inputs.parent_folder.creator
+        inputs = AttributeDict(self.exposed_inputs(PwCalculation, "pw"))
+        inputs.structure = self.ctx.inputs.structure
+        inputs.pseudos = dict(scf.inputs.pseudos)
+        inputs.kpoints = scf.inputs.kpoints
+        inputs.parameters = more_bands(scf.inputs.parameters, orm.Int(self.ctx.bands_needed))
+        if "settings" in scf.inputs:
+            inputs.settings = scf.inputs.settings
+        inputs.parent_folder = self.ctx.inputs.parent_folder
+        inputs.metadata.call_link_label = "nscf"
+        self.report(f"pw.x computes {self.ctx.bands_needed} bands, from the charge density of <{scf.pk}>")
+        return ToContext(nscf=self.submit(PwCalculation, **inputs))
+
+    def inspect_pw(self):
+        """Take the new bands."""
+        if not self.ctx.nscf.is_finished_ok:
+            return self.exit_codes.ERROR_BANDS_FAILED.format(reason=describe(self.ctx.nscf))
+        self.ctx.inputs.parent_folder = self.ctx.nscf.outputs.remote_folder
+        self.ctx.inputs.pop("projections_folder", None)
+        self.ctx.bands_needed = None
+        return None
+
+    def needs_projections(self):
+        """Whether the new bands have to be projected by projwfc.x."""
+        return "projwfc" in self.inputs
+
+    def run_projwfc(self):
+        """Project the new bands."""
+        inputs = AttributeDict(self.exposed_inputs(ProjwfcCalculation, "projwfc"))
+        inputs.parent_folder = self.ctx.inputs.parent_folder
+        inputs.metadata.call_link_label = "projwfc"
+        return ToContext(projwfc=self.submit(ProjwfcCalculation, **inputs))
+
+    def inspect_projwfc(self):
+        """Take the new projections."""
+        if not self.ctx.projwfc.is_finished_ok:
+            return self.exit_codes.ERROR_BANDS_FAILED.format(reason=describe(self.ctx.projwfc))
+        self.ctx.inputs.projections_folder = self.ctx.projwfc.outputs.remote_folder
+        return None
+
+    def check_inputs(self):
+        """Stop with the reason where the calculation would be refused: a work chain cannot let a submission raise."""
+        problem = find_problem(self.ctx.inputs)
+        if problem is None:
+            return None
+        if problem.startswith("the basis has"):  # and nothing else is wrong
+            return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=f"{problem} (or give `pw`, and it is done here)")
+        return self.exit_codes.ERROR_UNSUITABLE_INPUT.format(reason=problem)
+
+    @process_handler(priority=600)
+    def handle_complete_icohps(self, calculation):
+        """Take the ICOHPs of a run that was interrupted after they were written, or that lost a lesser file."""
+        if calculation.is_finished_ok or "results" not in calculation.outputs:
+            return None
+        complete = "bonds" in calculation.outputs and calculation.outputs.results.get("icohps_complete", False)
+        interrupted = calculation.exit_status in (110, 120) or calculation.exit_status in (
+            LobsterCalculation.exit_codes.ERROR_UNFINISHED_ICOHPS_COMPLETE.status,
+            LobsterCalculation.exit_codes.ERROR_OTHER_FILES_INCOMPLETE.status,
+        )
+        if not (complete and interrupted):
+            return None
+        self.report(f"{describe(calculation)}; its ICOHPs are complete and taken")
+        self.ctx.is_finished = True
+        return ProcessHandlerReport(do_break=True)
+
+    @process_handler(priority=500, exit_codes=[LobsterCalculation.exit_codes.ERROR_TOO_FEW_BANDS])
+    def handle_too_few_bands(self, calculation):
+        """Have pw.x compute as many bands as the program, or the basis, asks for."""
+        run = describe_run(self.ctx.inputs.parent_folder)
+        needed = calculation.outputs.results.get("bands_needed", None) or self._required_bands(run)
+        if "pw" not in self.inputs or needed is None or "nscf" in self.ctx or run.n_bands is None:
+            reason = f"{describe(calculation)}; give `pw` to have it run again"
+            if "nscf" in self.ctx:
+                reason = f"{describe(calculation)}, and that after pw.x was run again"
+            return ProcessHandlerReport(True, self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=reason))
+        self.ctx.bands_needed = with_margin(needed)
+        return ProcessHandlerReport(True)
+
+    @process_handler(priority=400, exit_codes=[LobsterCalculation.exit_codes.ERROR_SCHEDULER_OUT_OF_MEMORY])
+    def handle_out_of_memory(self, calculation):
+        """Ask for more memory."""
+        return self._raise_option(calculation, "max_memory_kb", self.exit_codes.ERROR_OUT_OF_MEMORY)
+
+    @process_handler(priority=400, exit_codes=[LobsterCalculation.exit_codes.ERROR_SCHEDULER_OUT_OF_WALLTIME])
+    def handle_out_of_walltime(self, calculation):
+        """Ask for more time, and go on from the projection if LOBSTER saved it."""
+        saved = (
+            calculation.outputs.results.get("projection_saved", False) if "results" in calculation.outputs else False
+        )
+        if saved and "lobster_folder" not in self.ctx.inputs:
+            self.ctx.inputs.parameters = continue_projection(self.ctx.inputs.parameters)
+            self.ctx.inputs.lobster_folder = calculation.outputs.remote_folder
+            self.report("LOBSTER had saved its projection and goes on from it")
+            return ProcessHandlerReport(True)
+        return self._raise_option(calculation, "max_wallclock_seconds", self.exit_codes.ERROR_OUT_OF_WALLTIME)
+
+    @process_handler(priority=300, exit_codes=[LobsterCalculation.exit_codes.ERROR_KILLED])
+    def handle_killed(self, calculation):
+        """Try once more after a kill from outside."""
+        self.ctx.times_killed += 1
+        if self.ctx.times_killed > 1:
+            return None
+        return ProcessHandlerReport(True)
+
+    @process_handler(priority=0)
+    def handle_all_else(self, calculation):
+        """Stop with the reason and what there is, unless the user said what else to do."""
+        if calculation.is_finished_ok or "on_unhandled_failure" in self.inputs:
+            return None
+        self._attach(calculation)
+        return ProcessHandlerReport(True, self.exit_codes.ERROR_NOT_MENDABLE.format(reason=describe(calculation)))
+
+    def results(self):
+        """Hand over what the last run gave."""
+        self._attach(self.ctx.children[self.ctx.iteration - 1])
+
+    def _attach(self, calculation) -> None:
+        self.out_many(self.exposed_outputs(calculation, LobsterCalculation))
+
+    def _raise_option(self, calculation, option, exit_code):
+        now = self.ctx.inputs.metadata.options.get(option)
+        limit = self.inputs.limits.get_dict().get(option) if "limits" in self.inputs else None
+        if now is None or limit is None or now >= limit:
+            reason = f"{describe(calculation)}; {option} is {now}, its limit {limit}"
+            self._attach(calculation)
+            return ProcessHandlerReport(True, exit_code.format(reason=reason))
+        self.ctx.inputs.metadata.options[option] = min(RAISE * now, limit)
+        self.report(f"{option} raised from {now} to {self.ctx.inputs.metadata.options[option]}")
+        return ProcessHandlerReport(True)
+
+    def _required_bands(self, run) -> int | None:
+        inputs = self.ctx.inputs
+        engine = find_engine(inputs.code, "projections_folder" in inputs)
+        try:
+            return required_bands(
+                inputs.structure.get_ase(), Lobsterin.from_dict(inputs.parameters.get_dict()), run.upfs, engine
+            )
+        except ValueError:  # a shell that the pseudopotential lacks: check_inputs says so
+            return None
+
+    def _bands_that_lack(self) -> int | None:
+        """Return how many bands to compute, None if there are enough, or if it is not known here."""
+        run = describe_run(self.ctx.inputs.parent_folder)
+        needed = self._required_bands(run) or 0
+        if run.n_bands is None or (run.n_bands >= needed and not run.uses_symmetry):
+            return None
+        return max(with_margin(needed), run.n_bands)
+
+
+def with_margin(n: int) -> int:
+    """Return a number of bands with the margin for the least converged ones."""
+    return n + max(1, round(BAND_MARGIN * n))
+
+
+def describe(process) -> str:
+    """Return one sentence about how a process ended."""
+    if process.is_finished:
+        return f"{process.process_label}<{process.pk}> [{process.exit_status}] {process.exit_message}"
+    return f"{process.process_label}<{process.pk}> ended {process.process_state.value}"

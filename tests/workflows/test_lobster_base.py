@@ -1,0 +1,233 @@
+"""Bond analysis that mends itself: with the real engines on one atom of fcc Al, and handler by handler."""
+
+import pytest
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.common.links import LinkType
+from aiida.engine import run_get_node
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from aiida.plugins import CalculationFactory, WorkflowFactory
+from ase.build import bulk
+
+LobsterCalculation = CalculationFactory("getl.lobster")
+LobsterBaseWorkChain = WorkflowFactory("getl.lobster.base")
+
+ONE_TASK = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "withmpi": False}
+#: Four functions.
+PARAMETERS = {
+    "basisFunctions": {"Al": ["3s", "3p"]},
+    "cohpGenerator": ["from 1.0 to 3.0"],
+    "COHPSteps": 30,
+}
+
+
+@pytest.fixture
+def structure():
+    return orm.StructureData(ase=bulk("Al", "fcc", 4.05))
+
+
+@pytest.fixture
+def run_pw(pw_code, paw_family, structure):
+    """Return a function that runs pw.x with some bands and symmetry, cheap and unconverged."""
+
+    def run(n_bands, **system):
+        kpoints = orm.KpointsData()
+        kpoints.set_kpoints_mesh([3, 3, 3], offset=[0.5] * 3)
+        smearing = {"occupations": "smearing", "degauss": 0.02}
+        system = {"ecutwfc": 15.0, "ecutrho": 60.0, "nbnd": n_bands, **smearing, **system}
+        outputs, node = run_get_node(
+            CalculationFactory("quantumespresso.pw"),
+            code=pw_code,
+            structure=structure,
+            pseudos={"Al": paw_family.get_pseudo("Al")},
+            kpoints=kpoints,
+            parameters=orm.Dict({"CONTROL": {"calculation": "scf"}, "SYSTEM": system, "ELECTRONS": {"conv_thr": 1e-5}}),
+            metadata={"options": ONE_TASK},
+        )
+        assert node.is_finished_ok, node.exit_message
+        return outputs["remote_folder"]
+
+    return run
+
+
+@pytest.fixture
+def inputs(cohp_code, structure):
+    return {"lobster": {"code": cohp_code, "structure": structure, "parameters": orm.Dict(PARAMETERS)}}
+
+
+def called(node):
+    return [process.process_label for process in sorted(node.called, key=lambda process: process.pk)]
+
+
+@pytest.mark.engines
+def test_bands_and_kpoints_that_lack_are_computed(inputs, run_pw, pw_code, projwfc_code):
+    folder = run_pw(3)  # too few, and the mesh reduced by symmetry
+    inputs["lobster"]["parent_folder"] = folder
+    _, node = run_get_node(LobsterBaseWorkChain, **inputs)
+    assert node.exit_status == 210
+    assert "needs the projections of projwfc.x" in node.exit_message
+    assert "run it again with nosym = .true." in node.exit_message
+    assert not node.called
+
+    inputs["pw"] = {"code": pw_code, "metadata": {"options": ONE_TASK}}
+    with pytest.raises(ValueError, match="give the namespace `projwfc` too"):
+        run_get_node(LobsterBaseWorkChain, **inputs)
+
+    inputs["projwfc"] = {"code": projwfc_code, "metadata": {"options": ONE_TASK}}
+    outputs, node = run_get_node(LobsterBaseWorkChain, **inputs)
+    assert node.is_finished_ok, node.exit_message
+    assert called(node) == ["more_bands", "PwCalculation", "ProjwfcCalculation", "LobsterCalculation"]
+    nscf = node.called[1].inputs.parameters.get_dict()
+    assert nscf["CONTROL"]["calculation"] == "nscf"
+    assert nscf["SYSTEM"]["nbnd"] == 5
+    # fcc: twelve neighbours, of which six are the other six seen from behind.
+    bonds = outputs["bonds"]
+    assert bonds.n_bonds == 6
+    assert bonds.get_strength() == pytest.approx(bonds.get_strength().mean() + [0] * 6, abs=2e-3)
+    assert outputs["cohp"].get_array("cohp").shape == (6, 1, 31)
+    assert outputs["cohp"].get_array("bond").tolist() == list(range(6))
+    assert outputs["populations"].get_array("loewdin") == pytest.approx([0.0], abs=0.01)
+    assert bonds.get_array("icobi").shape == (6, 1)
+
+    # With the folders at hand the same analysis needs neither program, and memory that is short is raised.
+    inputs = {"lobster": {**inputs["lobster"], "parent_folder": node.called[1].outputs.remote_folder}}
+    inputs["lobster"]["projections_folder"] = node.called[2].outputs.remote_folder
+    inputs["lobster"]["metadata"] = {"options": {"max_memory_kb": 60_000}}
+    _, failed = run_get_node(LobsterBaseWorkChain, **inputs)
+    assert failed.exit_status == 420, failed.exit_message
+    assert "max_memory_kb is 60000, its limit None" in failed.exit_message
+    again, node = run_get_node(LobsterBaseWorkChain, **inputs, limits={"max_memory_kb": 10_000_000})
+    assert node.is_finished_ok, node.exit_message
+    assert len(node.called) > 1
+    assert again["bonds"].get_strength() == pytest.approx(bonds.get_strength())
+
+
+# ---- handler by handler, on nodes of calculations that ended in each way
+
+
+@pytest.fixture
+def process(inputs, getl_computer):
+    """Return a function that gives the work chain, ready for its first calculation."""
+
+    def build(options=None, parameters=PARAMETERS, code=None, **extra):
+        inputs["lobster"]["parent_folder"] = orm.RemoteData(computer=getl_computer, remote_path="/scf").store()
+        inputs["lobster"]["parameters"] = orm.Dict(parameters)
+        inputs["lobster"]["metadata"] = {"options": options or {}}
+        inputs["lobster"]["code"] = code or inputs["lobster"]["code"]
+        process = instantiate_process(get_manager().get_runner(), LobsterBaseWorkChain, **inputs, **extra)
+        process.setup()
+        process.ctx.iteration = 1
+        return process
+
+    return build
+
+
+@pytest.fixture
+def ended(getl_computer):
+    """Return a function that gives a calculation that ended in a way, with the results it left."""
+
+    def build(process, name, results=None, bonds=False, **values):
+        node = orm.CalcJobNode(computer=getl_computer, process_type="aiida.calculations:getl.lobster")
+        node.set_option("resources", {"num_machines": 1})
+        exit_code = LobsterCalculation.exit_codes[name]
+        node.set_process_state("finished")
+        node.set_exit_status(exit_code.status)
+        node.set_exit_message(exit_code.format(**values).message)
+        node.store()
+        outputs = {"remote_folder": orm.RemoteData(computer=getl_computer, remote_path="/job")}
+        if results is not None:
+            outputs["results"] = orm.Dict(results)
+        if bonds:
+            outputs["bonds"] = orm.ArrayData()
+        for label, output in outputs.items():
+            output.base.links.add_incoming(node, LinkType.CREATE, label)
+            output.store()
+        process.ctx.children = [node]
+        return node
+
+    return build
+
+
+def test_time_is_raised_up_to_the_limit(process, ended):
+    chain = process({"max_wallclock_seconds": 3600}, limits={"max_wallclock_seconds": 9000})
+    for expected in (7200, 9000):
+        ended(chain, "ERROR_SCHEDULER_OUT_OF_WALLTIME", {})
+        result = chain.inspect_process()
+        assert result.status == 0
+        assert chain.ctx.inputs.metadata.options["max_wallclock_seconds"] == expected
+    ended(chain, "ERROR_SCHEDULER_OUT_OF_WALLTIME", {})
+    result = chain.inspect_process()
+    assert result.status == 421
+    assert "max_wallclock_seconds is 9000, its limit 9000" in result.message
+
+
+def test_goes_on_from_a_saved_projection(process, ended):
+    chain = process(parameters={**PARAMETERS, "saveProjectionToFile": True})
+    node = ended(chain, "ERROR_SCHEDULER_OUT_OF_WALLTIME", {"projection_saved": True})
+    assert chain.inspect_process().status == 0
+    parameters = chain.ctx.inputs.parameters.get_dict()
+    assert parameters["loadProjectionFromFile"] is True
+    assert "saveProjectionToFile" not in parameters
+    assert parameters["cohpGenerator"] == ["from 1 to 3"]
+    assert chain.ctx.inputs.lobster_folder.uuid == node.outputs.remote_folder.uuid
+    # Only once: the second time it is time that lacks.
+    ended(chain, "ERROR_SCHEDULER_OUT_OF_WALLTIME", {"projection_saved": True})
+    assert chain.inspect_process().status == 421
+
+
+@pytest.mark.parametrize(
+    "name", ["ERROR_SCHEDULER_OUT_OF_WALLTIME", "ERROR_UNFINISHED_ICOHPS_COMPLETE", "ERROR_OTHER_FILES_INCOMPLETE"]
+)
+def test_complete_icohps_are_taken(process, ended, name):
+    chain = process()
+    node = ended(chain, name, {"icohps_complete": True}, bonds=True, files="COHPCAR.lobster")
+    result = chain.inspect_process()
+    assert result.status == 0
+    assert not chain.should_run_process()
+    chain.results()
+    assert chain.outputs["bonds"].uuid == node.outputs.bonds.uuid
+
+
+def test_killed_is_tried_once_more(process, ended):
+    chain = process()
+    ended(chain, "ERROR_KILLED", {}, reason="Killed")
+    assert chain.inspect_process().status == 0
+    assert chain.should_run_process()
+    ended(chain, "ERROR_KILLED", {}, reason="Killed")
+    assert chain.inspect_process().status == 430
+
+
+@pytest.mark.parametrize("name", ["ERROR_CRASHED", "ERROR_BAD_INPUT", "ERROR_ICOHPLIST_UNREADABLE"])
+def test_what_cannot_be_mended_stops_with_the_reason(process, ended, name):
+    chain = process()
+    node = ended(chain, name, {"finished": False}, reason="for this reason")
+    result = chain.inspect_process()
+    assert result.status == 430
+    assert "for this reason" in result.message
+    assert chain.outputs["results"].uuid == node.outputs.results.uuid
+
+
+def test_too_few_bands_without_pw_stops(process, ended):
+    chain = process()
+    ended(chain, "ERROR_TOO_FEW_BANDS", {"bands_needed": 988}, reason="988 are needed")
+    result = chain.inspect_process()
+    assert result.status == 410
+    assert "988 are needed; give `pw` to have it run again" in result.message
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [({"memory": 3}, "limit 'memory' is unknown"), ({"max_memory_kb": 0}, "limit 'max_memory_kb' is 0")],
+)
+def test_limits_that_are_none_are_refused(process, limits, message):
+    with pytest.raises(ValueError, match=message):
+        process(limits=limits)
+
+
+def test_inputs_are_checked_before_submission(process, inputs, getl_computer):
+    chain = process()
+    assert isinstance(chain.ctx.inputs, AttributeDict)
+    result = chain.check_inputs()
+    assert result.status == 210
+    assert "getl-cohp needs the projections" in result.message
