@@ -67,9 +67,8 @@ def small_table():
     return concatenate(tables)
 
 
-@pytest.fixture(scope="session")
-def published_table(reference_data):
-    """The labelled bonds of the published glass and its deformations, 11,967 of them."""
+def read_published(reference_data, descriptors):
+    """The table of the labelled bonds of run 21, sub-run after sub-run."""
     runs = reference_data / "prm4_113603" / "ML" / "big-data-full" / "Zr49Cu49Al2" / "c" / "md" / "lammps" / "100"
     names = {0: AS_QUENCHED, **{number: name for name, number in PUBLISHED_SUBRUNS.items()}}
     tables = []
@@ -79,7 +78,17 @@ def published_table(reference_data):
             continue
         atoms = read(folder / "Zr49Cu49Al2.xyz")
         bonds, icohp = read_icohplist(folder / "ICOHPLIST.lobster").to_bonds(atoms)
-        metadata = {"run": 21, "sub_run": name}
-        descriptors = default_descriptors(["Al", "Cu", "Zr"])
-        tables.append(table_of_structure(atoms, bonds, -icohp[:, 0], metadata, descriptors))
+        tables.append(table_of_structure(atoms, bonds, -icohp[:, 0], {"run": 21, "sub_run": name}, descriptors))
     return concatenate(tables)
+
+
+@pytest.fixture(scope="session")
+def published_labels(reference_data):
+    """The labelled bonds of the published glass and its deformations, without descriptors."""
+    return read_published(reference_data, [])
+
+
+@pytest.fixture(scope="session")
+def published_table(reference_data):
+    """The labelled bonds of the published glass and its deformations, 11,967 of them."""
+    return read_published(reference_data, default_descriptors(["Al", "Cu", "Zr"]))
