@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 #: A singular value of the projections below this leaves a direction of the basis undetermined.
 RANK_TOLERANCE = 1e-3
-#: Below this, squaring the condition number (Gram matrix) loses too many digits and the slower SVD is used.
-GRAM_TOLERANCE = 1e-2
+#: Eigenvalues of the Gram matrix below this cost digits, which one Newton-Schulz step brings back.
+REFINE_BELOW = 1e-2
 #: Bands closer than this are one level (eV): the highest bands of pw.x are converged to some 1e-4 eV.
 DEGENERACY_TOLERANCE = 1e-3
 
@@ -75,20 +75,25 @@ class Frame:
 def polar_frame(x: NDArray) -> Frame:
     """Return the polar factor of the projections (n, m >= n), and what rank deficiency leaves undetermined.
 
-    One Hermitian eigenproblem instead of a singular value decomposition is several times faster and, where a square
-    matrix is well-conditioned, as good after one Newton-Schulz step C (3 - C^+ C) / 2.
+    The eigenvectors V and eigenvalues s^2 of X^+ X give C = X V s^-1 V^+, several times faster than a singular value
+    decomposition. Squaring costs digits where s is small: at the tolerance of 1e-3 ten are left, and doubled by
+    W (3 - W^+ W) / 2 for W = X V s^-1.
     """
-    n, m = x.shape
-    if n == m:
-        eigenvalues, vectors = scipy.linalg.eigh(x.conj().T @ x, check_finite=False, overwrite_a=True, driver="evd")
-        smallest = float(np.sqrt(max(eigenvalues[0], 0.0)))
-        if smallest > GRAM_TOLERANCE:
-            c = x @ ((vectors / np.sqrt(eigenvalues)) @ vectors.conj().T)
-            c = 1.5 * c - 0.5 * (c @ (c.conj().T @ c))
-            return Frame(c, np.empty((n, 0), dtype=x.dtype), np.empty((0, m), dtype=x.dtype), smallest)
-    u, singular, vh = scipy.linalg.svd(x, lapack_driver="gesvd", check_finite=False)
-    rank = int((singular > RANK_TOLERANCE).sum())
-    return Frame(u[:, :rank] @ vh[:rank], u[:, rank:], vh[rank:], float(singular[-1]))
+    n = len(x)
+    squares, vectors = scipy.linalg.eigh(x.conj().T @ x, check_finite=False, overwrite_a=True, driver="evd")
+    unseen = squares < RANK_TOLERANCE**2
+    determined = vectors[:, ~unseen]
+    w = x @ (determined / np.sqrt(squares[~unseen]))
+    if (squares[~unseen] < REFINE_BELOW).any():
+        w = 1.5 * w - 0.5 * (w @ (w.conj().T @ w))
+    rank = w.shape[1]
+    directions = scipy.linalg.qr(w, check_finite=False)[0][:, rank:] if rank < n else np.empty((n, 0), dtype=x.dtype)
+    return Frame(
+        c=w @ determined.conj().T,
+        directions=directions,
+        bands=vectors[:, unseen].conj().T,
+        smallest=float(np.sqrt(max(squares[len(squares) - n], 0.0))),
+    )
 
 
 def level_at_cut(energies: NDArray[np.float64], n: int) -> tuple[int, int]:

@@ -203,7 +203,7 @@ def test_rank_deficient_points_are_counted():
     broken[0, 1, :, -1] = broken[0, 1, :, 0]
     result = compute_cohp(replace(bands, x=broken), all_pairs())
     assert (result.n_rank_deficient, result.n_kpoints) == (1, 6)
-    assert result.smallest_singular_value < 1e-12
+    assert result.smallest_singular_value < 1e-7  # a root of rounding errors
     assert compute_cohp(bands, all_pairs()).n_rank_deficient == 0
 
 
