@@ -80,7 +80,7 @@ def parity(
             axis.plot([low, high], [low, high], color="0.4", lw=0.8)
             axis.text(0.05, 0.92, f"RMSE {rmse[name]:.3f} eV\n{mine.sum()} bonds", transform=axis.transAxes, va="top")
             axis.set_xlabel("-ICOHP computed (eV)")
-        axes[0].set_ylabel(f"-ICOHP predicted, {left_out} left out (eV)")
+        axes[0].set_ylabel(f"-ICOHP predicted (eV),\n{left_out} left out")
         return save(figure, path)
 
 
@@ -126,6 +126,6 @@ def learning_curve(path: Path, curve: Mapping[str, tuple[list[float], list[float
         plain_ticks(axis.xaxis)
         plain_ticks(axis.yaxis)
         axis.set_xlabel("bonds in the training set")
-        axis.set_ylabel(f"RMSE, {left_out} left out (eV)")
+        axis.set_ylabel(f"RMSE (eV), {left_out} left out")
         label_lines(axis, ends)
         return save(figure, path)

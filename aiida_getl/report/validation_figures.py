@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from aiida_getl.learning.metrics import error_against_std
 from aiida_getl.learning.metrics import reliability as reliability_of
-from aiida_getl.report.figures import COLOURS, STYLE, label_lines, panels, plain_ticks, save
+from aiida_getl.report.figures import COLOURS, STYLE, panels, plain_ticks, save
 
-#: Bins of equally many bonds along the strength.
-N_BINS = 12
+#: Bins along the strength hold these shares of the bonds; the strongest, rare and in demand, have narrower ones.
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 
 
 def residuals(
@@ -36,7 +36,8 @@ def residuals(
             mine = types == name
             strength, error, own = target[mine], (predicted - target)[mine], std[mine]
             axis.plot(strength, error, "o", ms=2, color=colour, alpha=0.35, mew=0)
-            parts = np.array_split(np.argsort(strength), min(N_BINS, len(strength)))
+            bounds = np.unique((np.array(SHARES) * len(strength)).astype(int))
+            parts = np.split(np.argsort(strength), bounds[1:-1])
             middle = [strength[part].mean() for part in parts]
             found, stated = ([np.sqrt(np.mean(a[part] ** 2)) for part in parts] for a in (error, own))
             for sign in (-1.0, 1.0):
@@ -44,7 +45,7 @@ def residuals(
             axis.fill_between(middle, -np.array(stated), stated, color="0.6", alpha=0.5, lw=0)
             axis.axhline(0.0, color="0.4", lw=0.6)
             axis.set_xlabel("-ICOHP computed (eV)")
-        axes[0].set_ylabel(f"error, {left_out} left out (eV)")
+        axes[0].set_ylabel(f"error (eV), {left_out} left out")
         axes[0].text(
             0.04, 0.98, "line: RMS error\nband: predicted std", transform=axes[0].transAxes, va="top", fontsize=7.5
         )
@@ -60,19 +61,16 @@ def reliability(path: Path, types: NDArray[np.str_], target: NDArray, predicted:
     """
     names = [str(name) for name, count in zip(*np.unique(types, return_counts=True), strict=True) if count >= 20]
     with rc_context(STYLE):
-        figure = Figure(figsize=(7.4, 3.2))
-        left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.55})
-        shares, errors = {}, {}
+        figure = Figure(figsize=(6.8, 3.4), layout="constrained")
+        left, right = figure.subplots(1, 2)
         for name, colour in zip(names, cycle(COLOURS), strict=False):
             mine = types == name
             level, share = reliability_of(target[mine], predicted[mine], std[mine])
             left.plot(100 * level, 100 * share, "-", lw=1.4, color=colour)
-            # Bins of fewer bonds scatter too much to be compared.
-            stated, found, _ = error_against_std(target[mine], predicted[mine], std[mine], max(1, mine.sum() // 25))
-            keep = np.unique(np.linspace(0, len(stated) - 1, 10).astype(int)) if len(stated) > 10 else slice(None)
-            right.plot(stated[keep], found[keep], "o-", ms=3, lw=0.9, color=colour)
-            shares[name] = (100 * level[-1], 100 * share[-1], colour)
-            errors[name] = (stated[-1], found[-1], colour)
+            # Fewer bonds than 20 in a bin scatter too much.
+            n_bins = min(10, int(mine.sum()) // 20)
+            stated, found, _ = error_against_std(target[mine], predicted[mine], std[mine], n_bins)
+            right.plot(stated, found, "o-", ms=3, lw=0.9, color=colour, label=name)
         left.plot([0, 100], [0, 100], color="0.5", lw=0.8, ls="--")
         left.set(xlabel="confidence (%)", ylabel="labels within the interval (%)", xlim=(0, 100), ylim=(0, 100))
         left.text(4, 92, "too wide", color="0.4")
@@ -84,8 +82,8 @@ def reliability(path: Path, types: NDArray[np.str_], target: NDArray, predicted:
         right.set(xlim=(low, high), ylim=(low, high))
         plain_ticks(right.xaxis)
         plain_ticks(right.yaxis)
-        label_lines(left, shares)
-        label_lines(right, errors)
+        if names:
+            figure.legend(loc="outside upper left", ncols=min(len(names), 7), frameon=False)
         return save(figure, path)
 
 
@@ -128,7 +126,7 @@ def selection_curves(
             plain_ticks(axis.xaxis)
             plain_ticks(axis.yaxis)
             axis.tick_params(labelsize=7.5)
-        axes[0].set_ylabel(f"RMSE, {left_out} left out (eV)")
+        axes[0].set_ylabel(f"RMSE (eV), {left_out} left out")
         handles = [Line2D([], [], color=colour_of[selection], marker="o", ms=3) for selection in selections]
         names_of = [selection.replace("_", " ") for selection in selections]
         figure.legend(handles, names_of, loc="outside upper left", ncols=len(names_of), frameon=False)

@@ -49,9 +49,9 @@ def test_writes_a_figure(tmp_path, name):
     ("name", "labels"),
     [
         ("strength_against_distance", ["distance (Å)", "-ICOHP computed (eV)", "Zr-Zr", "Cu-Cu"]),
-        ("parity", ["-ICOHP computed (eV)", "-ICOHP predicted, run left out (eV)", "RMSE 0.020 eV", "60 bonds"]),
+        ("parity", ["-ICOHP computed (eV)", "-ICOHP predicted (eV),", "run left out", "RMSE 0.020 eV", "60 bonds"]),
         ("strength_distribution", ["-ICOHP predicted (eV)", "bonds per", "Zr-Cu, mean"]),
-        ("learning_curve", ["bonds in the training set", "RMSE, run left out (eV)", "Zr-Cu"]),
+        ("learning_curve", ["bonds in the training set", "RMSE (eV), run left out", "Zr-Cu"]),
     ],
 )
 def test_axes_have_units(tmp_path, name, labels):
