@@ -116,7 +116,7 @@ def _sizes(split: TypeSplit, settings: dict[str, Any], sizes: Sequence[int] | No
     if sizes is not None:
         return sorted({int(n) for n in sizes if n <= most})
     smallest = settings["min_bonds"]
-    doublings = int(np.log2(most / smallest))
+    doublings = max(0, int(np.log2(most / smallest)))
     # Downwards from all, so that the sizes are evenly spaced and the largest counts.
     return sorted({most // 2**k for k in range(doublings + 1)})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class Validation:
         ``<method>_mean``, ``<method>_std`` in eV
     learning_curve : by bond type, points with ``n_groups``, ``n_bonds`` (mean of the folds) and ``rmse`` of the model
     skipped : by bond type, why it was not validated
+    shared : by bond type, the share of bonds that another group holds too, equal to 1e-5 Å and 1e-5 eV: above zero for
+        crystals, or where a structure is in the data twice under different names, which flatters every method
     """
 
     group_by: str
@@ -41,6 +43,7 @@ class Validation:
     predictions: dict[str, dict[str, NDArray]]
     learning_curve: dict[str, list[dict[str, Any]]]
     skipped: dict[str, str]
+    shared: dict[str, float] = field(default_factory=dict)
 
     @property
     def leaky(self) -> bool:
@@ -57,6 +60,7 @@ class Validation:
             "metrics": self.metrics,
             "learning_curve": self.learning_curve,
             "skipped": self.skipped,
+            "shared": self.shared,
         }
         return arrays, attributes
 
@@ -170,7 +174,16 @@ def validate(table: BondTable, settings: dict[str, Any], seed: int, progress: Pr
             X = split.table.design_matrix(descriptor_of("model", settings))
             rmse = metrics[split.name]["model"]["rmse"]
             curves[split.name] = _curve_of_groups(split, X, fits["model"], settings["min_bonds"], seed, rmse)
-    return Validation(by, n_groups, metrics, predictions, curves, skipped)
+    shared = {split.name: _share_in_other_groups(split) for split in splits}
+    return Validation(by, n_groups, metrics, predictions, curves, skipped, shared)
+
+
+def _share_in_other_groups(split: TypeSplit) -> float:
+    values = np.rint(1e5 * np.column_stack([split.table.distance, split.table.strength])).astype(np.int64)
+    pairs = np.unique(np.column_stack([values, split.groups]), axis=0)
+    bonds, n_groups = np.unique(pairs[:, :2], axis=0, return_counts=True)
+    in_several = {tuple(bond) for bond in bonds[n_groups > 1].tolist()}
+    return float(np.mean([tuple(bond) in in_several for bond in values.tolist()]))
 
 
 def _curve_of_groups(

@@ -1,6 +1,7 @@
 """Validation on as few cells as a first calculation has."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from aiida_getl.learning.validation import validate
 
 BOND = default_descriptors(["Cu", "Zr"])[0]
 TYPES = ["Cu-Cu", "Zr-Cu", "Zr-Zr"]
+#: enough for what is tested of folds and books rather than of errors
+FAST = {"descriptor": BOND, "learning_curve": False, "max_bonds_hyperparameters": 50}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_validation_goes_into_arrays_and_json(validation):
 
 def test_one_run_is_split_by_strain(small_table):
     one = small_table.select(np.isin(small_table.structure, [2, 3, 4]))
-    validation = validate(one, {"descriptor": BOND, "learning_curve": False}, seed=0)
+    validation = validate(one, FAST, seed=0)
     assert validation.group_by == "strain"
     assert validation.n_groups == 2
 
@@ -67,7 +70,7 @@ def test_a_type_of_one_run_mostly_is_not_validated(small_table):
     first = small_table.structure < 2
     some = np.flatnonzero(pure & ~first)[:5]
     part = small_table.select(np.sort(np.concatenate([np.flatnonzero(pure & first), some])))
-    assert "without one group 5 are left" in validate(part, {"descriptor": BOND}, seed=0).skipped["Cu-Cu"]
+    assert "without one group 5 are left" in validate(part, FAST, seed=0).skipped["Cu-Cu"]
 
 
 def test_seeds_decide(small_table, validation):
@@ -79,13 +82,13 @@ def test_seeds_decide(small_table, validation):
 def test_types_with_too_few_bonds_are_reported(small_table):
     pure = np.flatnonzero(small_table.type == "Cu-Cu")
     few = small_table.select(np.sort(np.concatenate([np.flatnonzero(small_table.type != "Cu-Cu"), pure[:7]])))
-    validation = validate(few, {"descriptor": BOND, "learning_curve": False}, seed=0)
+    validation = validate(few, FAST, seed=0)
     assert "belong to one group (run)" in validation.skipped["Cu-Cu"]
     assert sorted(validation.metrics) == ["Zr-Cu", "Zr-Zr"]
 
 
 def test_long_bonds_are_left_out(small_table):
-    validation = validate(small_table, {"descriptor": BOND, "r_max": 3.5, "learning_curve": False}, seed=0)
+    validation = validate(small_table, {**FAST, "r_max": 3.5}, seed=0)
     for columns in validation.predictions.values():
         assert (small_table.distance[columns["row"]] <= 3.5).all()
         np.testing.assert_array_equal(small_table.strength[columns["row"]], columns["target"])
@@ -94,5 +97,15 @@ def test_long_bonds_are_left_out(small_table):
 def test_published_method_needs_its_descriptor(small_table):
     bare = concatenate([small_table])
     del bare.descriptors["end_atom_soap"]
-    validation = validate(bare, {"descriptor": BOND, "learning_curve": False}, seed=0)
+    validation = validate(bare, FAST, seed=0)
     assert sorted(validation.metrics["Zr-Cu"]) == ["distance_only", "model"]
+
+
+def test_structures_that_are_there_twice_are_noticed(small_table, validation):
+    assert validation.shared == dict.fromkeys(TYPES, 0.0)
+    first = small_table.select(small_table.structure == 0)
+    twin = replace(first, structures=[{**small_table.structures[0], "run": "another name"}])
+    shared = validate(concatenate([small_table, twin]), FAST, seed=0).shared
+    for name in TYPES:
+        n_twin, n_all = np.sum(first.type == name), np.sum(small_table.type == name)
+        assert shared[name] == pytest.approx(2 * n_twin / (n_all + n_twin))
