@@ -9,6 +9,7 @@ import pytest
 from aiida_getl.cohp.calculation import QeBands
 from aiida_getl.cohp.cli import main
 from aiida_getl.cohp.engine import compute_cohp
+from aiida_getl.lobster.grosspop import read_gross_populations
 from aiida_getl.lobster.icohplist import read_icohplist
 from aiida_getl.structures.bonds import BondList, find_bonds
 
@@ -82,6 +83,10 @@ def test_diamond_agrees_with_lobster(run_qe, reference_data, monkeypatch):
     np.testing.assert_allclose(icohp, their_icohp, rtol=3e-3)
     icobi, their_icobi = (read_icohplist(path / "ICOBILIST.lobster").icohp for path in (folder, sample))
     np.testing.assert_allclose(icobi, their_icobi, rtol=5e-3)
+    populations, their_populations = (read_gross_populations(path / "GROSSPOP.lobster") for path in (folder, sample))
+    assert populations.orbitals == their_populations.orbitals
+    np.testing.assert_allclose(populations.loewdin, their_populations.loewdin, atol=0.03)
+    np.testing.assert_allclose(populations.mulliken, their_populations.mulliken, atol=0.07)
     summary = json.loads((folder / "getl-cohp.json").read_text())
     assert summary["charge_spilling"][0] < 0.005
     np.testing.assert_allclose(summary["loewdin_charges"], 0, atol=1e-3)

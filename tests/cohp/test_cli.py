@@ -145,7 +145,7 @@ def test_pymatgen_opens_the_files(make_save, tmp_path, monkeypatch, layout, n_sp
 
 
 @pytest.mark.parametrize("layout", ["4", "6"])
-def test_lobsterpy_and_pymatgen_read_orbitals(folder, layout):
+def test_pymatgen_reads_orbitals(folder, layout):
     from pymatgen.io.lobster import Cohpcar
 
     assert main(["--layout", layout]) == 0
