@@ -20,13 +20,14 @@ DESCRIPTION = """\
 Bond strengths (ICOHP) from a Quantum ESPRESSO calculation, in LOBSTER's files.
 
 Run it in a folder that holds 'lobsterin' and, in it or below, the .save folder of pw.x in which projwfc.x has left
-atomic_proj.xml. Writes ICOHPLIST.lobster and its relatives, lobsterout, and getl-cohp.json.
+atomic_proj.xml. Writes ICOHPLIST, ICOOPLIST, ICOBILIST and the curves COHPCAR, COOPCAR, COBICAR, CHARGE and GROSSPOP
+(all .lobster), lobsterout, and getl-cohp.json for programs.
 """
 
 EXAMPLE = """\
 example
-  1. pw.x with nosym = .true., noinv = .true. and at least as many bands (nbnd) as the basis has functions: 4 for each
-     Al (3s 3p), 10 for each Cu (3s 4s 3p 3d). K_POINTS gamma works too.
+  1. pw.x with nosym = .true., noinv = .true. and nbnd a little above the number of functions in the basis: 4 for each
+     Al (3s 3p), 10 for each Cu (3s 4s 3p 3d). A grid of k-points, or K_POINTS gamma for a large cell.
   2. projwfc.x with this input:
        &projwfc
          prefix = 'aiida', outdir = './out', lsym = .false., lwrite_overlaps = .true.
@@ -34,9 +35,14 @@ example
   3. a file named lobsterin:
        basisFunctions Cu 3s 4s 3p 3d            ! left out: the occupied orbitals of the pseudopotential
        cohpGenerator from 1.8 to 4.2            ! in Angstrom; may be repeated; 'type Cu type Zr' and 'orbitalwise' too
+       cohpBetween atom 1 atom 2 cell 0 0 1     ! one bond
+       skipCar                                  ! no curves; skipCOOP, skipCOBI, skipPopulationAnalysis save time too
   4. getl-cohp
      ICOHPLIST.lobster has one line per bond: the two atoms, distance, lattice translation of the second, ICOHP in eV
-     at the Fermi energy; negative is bonding.
+     at the Fermi energy; negative is bonding. lobsterout has the spilling (what the basis misses) and warnings.
+
+The results differ from LOBSTER's by what the basis differs: here it is the pseudopotentials' atomic orbitals.
+OMP_NUM_THREADS sets the number of threads.
 
 exit status: 0 done; 2 bad input (the message names the file, what is wrong, and what to do).
 """

@@ -26,6 +26,7 @@ from aiida_getl.cohp.writers import (
     build_gross_populations,
     build_icohplist,
     format_multicentre,
+    format_structure,
     lobsterout_end,
     lobsterout_results,
     lobsterout_start,
@@ -138,6 +139,8 @@ def _results(
         files["CHARGE.lobster"] = format_charges(build_charges(result, bands))
         if not lobsterin.flag("skipGrossPopulation"):
             files["GROSSPOP.lobster"] = format_gross_populations(build_gross_populations(result, bands), layout)
+    if layout == 6:
+        files["POSCAR.lobster.vasp"] = format_structure(bands)
     return files
 
 

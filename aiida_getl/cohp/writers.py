@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from ase import Atoms
+from ase.io.vasp import write_vasp
 from numpy.typing import NDArray
 
 from aiida_getl.cohp.calculation import QeBands
@@ -141,6 +144,14 @@ def build_gross_populations(result: CohpResult, bands: QeBands) -> GrossPopulati
         loewdin=result.loewdin[:, order].T,
         complete=True,
     )
+
+
+def format_structure(bands: QeBands) -> str:
+    """Return the structure that atoms and translations of the lists belong to, in VASP's format."""
+    save = bands.save
+    file = io.StringIO()
+    write_vasp(file, Atoms(save.symbols, positions=save.positions, cell=save.cell, pbc=True), direct=True)
+    return file.getvalue()
 
 
 def lobsterout_start(version: str, layout: Layout, host: str, started: str, threads: int, bands: QeBands) -> str:

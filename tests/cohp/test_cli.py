@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from ase.io import read
 
 from aiida_getl import __version__
 from aiida_getl.cohp.cli import ProgressReport, main
@@ -16,6 +17,7 @@ from aiida_getl.lobster.cohpcar import read_cohpcar
 from aiida_getl.lobster.icohplist import read_icohplist
 from aiida_getl.lobster.lobsterin import KEYWORDS
 from aiida_getl.lobster.lobsterout import read_lobsterout
+from aiida_getl.structures.bonds import bond_vectors
 
 WITHOUT_EFFECT = {
     "BWDF",
@@ -175,6 +177,17 @@ def test_pymatgen_reads_orbitals(folder, layout):
         assert len(theirs.orb_res_cohp["1"]) == 16
 
 
+def test_the_structure_is_the_one_of_the_lists(folder):
+    """Positions outside the cell stay there: translations belong to them."""
+    assert main([]) == 0
+    atoms = read(folder / "POSCAR.lobster.vasp", format="vasp")
+    assert atoms.symbols.get_chemical_formula() == "CH"
+    np.testing.assert_allclose(atoms.get_scaled_positions(wrap=False)[1], [-0.25, 0, 0], atol=1e-9)
+    bonds, _ = read_icohplist(folder / "ICOHPLIST.lobster").to_bonds(atoms)
+    lengths = np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1)
+    np.testing.assert_allclose(lengths, bonds.distance, atol=1e-5)
+
+
 def test_pairs_of_cobi_between_and_their_orbitals(folder):
     """cobiBetween alone: no list of bonds, and the bond may be given between any two cells."""
     (folder / "lobsterin").write_text("cobiBetween atom 1 atom 2\ncobiBetween atom 2 cell 1 0 0 atom 2 orbitalwise\n")
@@ -231,6 +244,7 @@ def test_skipped_files_are_not_written(folder):
         "lobsterin",
         "lobsterout",
         "ICOHPLIST.lobster",
+        "POSCAR.lobster.vasp",
         "getl-cohp.json",
     }
 
