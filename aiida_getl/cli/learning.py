@@ -120,4 +120,9 @@ def describe_validation(validation: dict[str, Any]) -> str:
         lines += ["RMSE in eV of distance only, the published method and this model, and more of this model", ""]
         lines += [format_comparison(validation["metrics"]), ""]
     lines += [f"Not tested  {name}: {reason}" for name, reason in validation.get("skipped", {}).items()]
+    lines += [
+        f"Repeated    {share:.0%} of the {name} bonds stand in another group too: is a structure there twice?"
+        for name, share in validation.get("shared", {}).items()
+        if share > 0.0
+    ]
     return "\n".join(lines)

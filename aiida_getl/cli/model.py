@@ -57,7 +57,7 @@ def train(
         aiida-getl model train published --protocol fast
         aiida-getl model train pairs.csv --set max_bonds=1000 --set group_by=run --label mine
     """
-    from aiida_getl.report.validation import draw_learning_curve, draw_parity
+    from aiida_getl.report.validation import draw_errors, draw_learning_curve
     from aiida_getl.workflows.etl_model import EtlModelWorkChain
 
     dbi = find_dbi(source)
@@ -80,8 +80,9 @@ def train(
         click.echo(f"Not trained {name}: {reason}")
     click.echo(f"Model       <{trained.pk}> {trained.label!r} for {', '.join(trained.bond_types)}")
     if validation["metrics"]:
-        click.echo(f"Figure      {draw_parity(results / 'parity.png', validation['metrics'], node.outputs.parity)}")
-    curve = draw_learning_curve(results / "learning_curve.png", validation["learning_curve"])
+        for path in draw_errors(results, validation["metrics"], node.outputs.parity, validation["group_by"]):
+            click.echo(f"Figure      {path}")
+    curve = draw_learning_curve(results / "learning_curve.png", validation["learning_curve"], validation["group_by"])
     if curve is not None:
         click.echo(f"Figure      {curve}")
     click.echo(f"Next        aiida-getl model predict {trained.pk} STRUCTURE --output bonds.csv")
@@ -115,7 +116,7 @@ def evaluate(
     from aiida_getl.calculations.functions.validate import validate
     from aiida_getl.data.dbi import DbiData
     from aiida_getl.data.model import BondModelData
-    from aiida_getl.report.validation import draw_parity
+    from aiida_getl.report.validation import draw_errors
 
     # A model is named like its DBI unless told otherwise.
     classes = (DbiData, BondModelData) if labels is None else (BondModelData, DbiData)
@@ -140,7 +141,8 @@ def evaluate(
         click.echo(f"Tested on {found['n_unseen']} structures{left}")
         click.echo(describe_validation(found))
     if found["metrics"]:
-        click.echo(f"Figure      {draw_parity(results / 'parity.png', found['metrics'], outputs['parity'])}")
+        for path in draw_errors(results, found["metrics"], outputs["parity"], found.get("group_by")):
+            click.echo(f"Figure      {path}")
 
 
 @model.command()
@@ -199,7 +201,7 @@ def learning_curve(
         aiida-getl model learning-curve published --selection random --selection farthest_point --sizes 100,200,400
     """
     from aiida_getl.calculations.functions.learning_curve import learning_curve as curve_of
-    from aiida_getl.report.validation import draw_learning_curve
+    from aiida_getl.report.validation import draw_selections
 
     dbi = find_dbi(source)
     options = read_settings(settings)
@@ -224,11 +226,9 @@ def learning_curve(
         click.echo(f"{bond}: {forecast['message']}")
     for bond, reason in sorted(curve["skipped"].items()):
         click.echo(f"{bond}: no curve, {reason}")
-    for selection in sorted({selection for own in curve["points"].values() for selection in own}):
-        points = {bond: own[selection] for bond, own in curve["points"].items() if selection in own}
-        figure = draw_learning_curve(results / f"learning_curve_{selection}.png", points)
-        if figure is not None:
-            click.echo(f"Figure      {figure}")
+    figure = draw_selections(results / "learning_curve.png", curve)
+    if figure is not None:
+        click.echo(f"Figure      {figure}")
 
 
 @model.command("list")
