@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-_ROW = re.compile(r"\s*(\d+)\s+([A-Z][a-z]?)\s+(\S+)\s+(\S+)\s*$")
+_NUMBER = r"(-?\d+\.\d+|-?nan)"
+_ROW = re.compile(rf"\s*(\d+)\s+([A-Z][a-z]?)\s+{_NUMBER}\s+{_NUMBER}\s*", re.A)
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def read_charges(source: Path | str) -> Charges:
         For a file that has no charges.
     """
     name = "the file" if isinstance(source, str) else str(source)
-    text = source if isinstance(source, str) else source.read_text()
-    rows = [match.groups() for line in text.splitlines() if (match := _ROW.match(line))]
+    text = source if isinstance(source, str) else source.read_text(errors="replace")
+    rows = [match.groups() for line in text.splitlines() if (match := _ROW.fullmatch(line))]
     if not rows:
         raise ValueError(f"{name} has no charges: it is not a CHARGE.lobster, or was cut off")
     if [int(row[0]) for row in rows] != list(range(1, len(rows) + 1)):

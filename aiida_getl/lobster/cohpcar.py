@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SITE = r"([A-Z][a-z]?)(\d+)(?:\[([^\]]+)\])?"
+_HEADER = re.compile(r"\s*([1-9]\d*)\s+([12])\s+(\d+)\s+\S+\s+\S+\s+(-?\d+\.\d+(?:[eE][-+]?\d+)?)\s*", re.A)
 _LABEL = re.compile(rf"No\.(\d+):{_SITE}->{_SITE}\(([\d.]+)\)")
 
 
@@ -89,11 +90,13 @@ def read_cohpcar(source: Path | str) -> Cohpcar:
         For a file that is none of these, or has no complete row.
     """
     name = "the file" if isinstance(source, str) else str(source)
-    lines = (source if isinstance(source, str) else source.read_text()).splitlines()
-    header = lines[1].split() if len(lines) > 1 else []
-    if len(header) != 6:
-        raise ValueError(f"{name} is not a COHPCAR.lobster: its second line has not six numbers")
-    n_labels, n_spins, n_energies = int(header[0]) - 1, int(header[1]), int(header[2])
+    lines = (source if isinstance(source, str) else source.read_text(errors="replace")).splitlines()
+    header = _HEADER.fullmatch(lines[1]) if len(lines) > 1 else None
+    if header is None:
+        raise ValueError(f"{name} is not a COHPCAR.lobster: its second line has not three counts and three energies")
+    n_labels, n_spins, n_energies = int(header.group(1)) - 1, int(header.group(2)), int(header.group(3))
+    if len(lines) > 2 and lines[2].startswith("No."):
+        raise ValueError(f"{name} has bonds of several centres (cobiBetween), whose curves are not read")
     labels = []
     for line in lines[3 : 3 + n_labels]:
         match = _LABEL.match(line.strip())
@@ -111,7 +114,10 @@ def read_cohpcar(source: Path | str) -> Cohpcar:
     whole = [row for row in rows if len(row) == n_columns]
     if not whole:
         raise ValueError(f"{name} has no complete row of {n_columns} numbers")
-    data = np.array(whole, dtype=float)
+    try:
+        data = np.array(whole, dtype=float)
+    except ValueError as error:
+        raise ValueError(f"{name} has rows that are not of numbers ({error}): it is damaged") from None
     curves = data[:, 1:].reshape(len(whole), n_spins, n_labels + 1, 2).transpose(2, 1, 0, 3)
     return Cohpcar(
         labels=tuple(labels),
@@ -120,7 +126,7 @@ def read_cohpcar(source: Path | str) -> Cohpcar:
         icohp=curves[1:, ..., 1],
         average_cohp=curves[0, ..., 0],
         average_icohp=curves[0, ..., 1],
-        fermi_energy=float(header[5]),
+        fermi_energy=float(header.group(4)),
         complete=len(whole) == n_energies,
     )
 

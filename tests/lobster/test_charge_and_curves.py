@@ -82,10 +82,30 @@ def test_cut_curves_keep_whole_rows():
     assert cut.cohp.shape == (3, 1, 4)
 
 
+def test_headers_with_exponents():
+    text = format_cohpcar(make_curves(1), "title")
+    header = text.splitlines()[1]
+    text = text.replace(header, "         4          1          5  3.32510e+00   1.83251e+01   1.33251e+01 ")
+    assert read_cohpcar(text).fermi_energy == pytest.approx(13.3251)
+
+
+def test_charges_with_damaged_rows_are_not_charges():
+    text = format_charges(CHARGES)
+    with pytest.raises(ValueError, match="does not number its atoms"):
+        read_charges(text.replace("0.75 ", "0.7x ", 1))
+
+
 def test_other_files_are_no_curves():
     with pytest.raises(ValueError, match="not a COHPCAR"):
         read_cohpcar("hello\nworld\n")
     text = format_cohpcar(make_curves(1), "title")
+    for spoiled in (text.replace("    4  1", "    4  3", 1), text.replace("    4  1", "   -4  1", 1)):
+        with pytest.raises(ValueError, match="not three counts and three energies"):
+            read_cohpcar(spoiled)
+    with pytest.raises(ValueError, match=r"rows that are not of numbers.*damaged"):
+        read_cohpcar(text.replace("-10.00000", "*********", 1))
+    with pytest.raises(ValueError, match="several centres"):
+        read_cohpcar(text.replace("Average\n", "", 1))
     with pytest.raises(ValueError, match="label that is not understood"):
         read_cohpcar(text.replace("C1->C2", "C1=C2", 1))
     with pytest.raises(ValueError, match="no complete row"):
