@@ -36,7 +36,10 @@ PROGRESS = re.compile(r"k-point \d+ of \d+")
 #: What programs and schedulers say when a job ends early -> name of the exit code.
 LAST_WORDS = (
     (r"time limit|walltime .*exceeded|CANCELLED AT .* DUE TO TIME", "ERROR_SCHEDULER_OUT_OF_WALLTIME"),
-    (r"oom[-_ ]kill|out of memory|bad_alloc|MemoryError|cannot allocate memory", "ERROR_SCHEDULER_OUT_OF_MEMORY"),
+    (
+        r"oom[-_ ]kill|out of memory|bad_alloc|MemoryError|cannot allocate memory|failed to map segment",
+        "ERROR_SCHEDULER_OUT_OF_MEMORY",
+    ),
     (r"segmentation fault|SIGSEGV|core dumped|Traceback \(most recent call last\)", "ERROR_CRASHED"),
     (r"\bkilled\b|SIGKILL|SIGTERM|\bterminated\b", "ERROR_KILLED"),
 )
