@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,8 @@ def run(
         raise ValueError(f"{path}: {error}") from None
     bands = QeBands(save, lobsterin.basis_functions)
     asked = find_interactions(lobsterin, bands.save)
-    threads = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
-    text = lobsterout_start(version, layout, socket.gethostname(), f"{started:%Y-%m-%d at %H:%M:%S %Z}", threads, bands)
+    when = f"{started:%Y-%m-%d at %H:%M:%S %Z}"
+    text = lobsterout_start(version, layout, socket.gethostname(), when, _threads(), bands)
     # Written at once, so that a run that is killed has left a trace.
     (output / "lobsterout").write_text(text)
     kinds = [kind for kind in KINDS if not lobsterin.flag(f"skip{kind}")]
@@ -106,9 +107,10 @@ def run(
     aliased = aliased_bonds(asked.listed, KPoints(bands.kpoints, bands.weights))
     total_spilling = layout == 4 or lobsterin.flag("printTotalSpilling")
     text += lobsterout_results(result, bands, asked.n_listed, notes, int(aliased.sum()), total_spilling)
-    files = _results(result, bands, asked, lobsterin, layout, f"written by {OWN_ENGINE} v{version}")
-    for file, content in files.items():
+    files = []
+    for file, content in _results(result, bands, asked, lobsterin, layout, f"written by {OWN_ENGINE} v{version}"):
         (output / file).write_text(content)
+        files.append(file)
 
     now = os.times()
     timing = Timing(time.perf_counter() - clock, now.user - times.user, now.system - times.system)
@@ -122,26 +124,30 @@ def run(
 
 def _results(
     result: CohpResult, bands: QeBands, asked: Interactions, lobsterin: Lobsterin, layout: Layout, by: str
-) -> dict[str, str]:
-    """Return the text of every file that is asked for and can be had, by its name."""
-    files = {}
+) -> Iterator[tuple[str, str]]:
+    """Yield name and text of every file that is asked for and can be had; curves may be large, so one by one."""
     wanted: list[Kind] = [kind for kind in KINDS if kind in result.elements and not lobsterin.flag(f"skip{kind}")]
     for kind in wanted if asked.n_listed else []:
         if result.curves is not None:
             title = f"{kind} {by}; energies in eV, the Fermi energy at 0 eV"
             curves = build_cohpcar(kind, result, bands, asked, layout)
-            files[f"{kind}CAR.lobster"] = format_cohpcar(curves, title)
+            yield f"{kind}CAR.lobster", format_cohpcar(curves, title)
         listed = build_icohplist(kind, result, bands, asked, layout)
-        files[f"I{kind}LIST.lobster"] = format_icohplist(listed, layout)
+        yield f"I{kind}LIST.lobster", format_icohplist(listed, layout)
     if asked.n_listed < len(asked.bonds):
-        files["NcICOBILIST.lobster"] = format_multicentre(result, bands, asked)
+        yield "NcICOBILIST.lobster", format_multicentre(result, bands, asked)
     if not lobsterin.flag("skipPopulationAnalysis"):
-        files["CHARGE.lobster"] = format_charges(build_charges(result, bands))
+        yield "CHARGE.lobster", format_charges(build_charges(result, bands))
         if not lobsterin.flag("skipGrossPopulation"):
-            files["GROSSPOP.lobster"] = format_gross_populations(build_gross_populations(result, bands), layout)
+            yield "GROSSPOP.lobster", format_gross_populations(build_gross_populations(result, bands), layout)
     if layout == 6:
-        files["POSCAR.lobster.vasp"] = format_structure(bands)
-    return files
+        yield "POSCAR.lobster.vasp", format_structure(bands)
+
+
+def _threads() -> int:
+    """Return how many threads the linear algebra may use."""
+    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(given) if given.isdigit() and int(given) > 0 else os.cpu_count() or 1
 
 
 def curve_energies(lobsterin: Lobsterin, fermi_energy: float) -> NDArray[np.float64]:

@@ -105,8 +105,13 @@ def make_save():
     One species of element C (2s 2p) and one of element H (2s, an empty 2p): 8 projected functions.
     """
 
-    def make(folder, n_spins=1, n_bands=9, spin_major=False, overlaps=True, seed=0, core=(), style="plain"):
-        """At the k-points ``core`` the lowest band is the 2s function of the first atom, deep and occupied."""
+    def make(
+        folder, n_spins=1, n_bands=9, spin_major=False, overlaps=True, seed=0, core=(), style="plain", level=False
+    ):
+        """At the k-points ``core`` the lowest band is the 2s function of the first atom, deep and occupied.
+
+        With ``level`` the fifth and sixth band are degenerate.
+        """
         rng = np.random.default_rng(seed)
         folder.mkdir(parents=True)
         (folder / "C.UPF").write_text(UPF.format(element="C", z="4.0", p="2.0"))
@@ -114,6 +119,8 @@ def make_save():
         points = np.array([[0.0, 0.0, 0.0], [0.25, 0.0, 0.0], [0.5, 0.0, 0.0]])
         weights = np.array([0.25, 0.5, 0.25])
         energies = np.sort(rng.normal(size=(n_spins, 3, n_bands)))
+        if level:
+            energies[..., 5] = energies[..., 4]
         occupations = (energies < 0).astype(float)
         states = rng.normal(size=(n_spins, 3, 9, 9)) + 1j * rng.normal(size=(n_spins, 3, 9, 9))
         x = np.linalg.qr(states)[0][..., :8, :n_bands]

@@ -1,6 +1,7 @@
 """The command: files, messages, exit status; and that others' readers open what it writes."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -236,6 +237,23 @@ def test_indistinguishable_images_are_reported(folder):
     assert json.loads((folder / "getl-cohp.json").read_text())["aliased_interactions"] == [1, 2]
 
 
+def test_levels_at_the_cut_are_told(make_save, tmp_path, monkeypatch):
+    """The basis has five functions."""
+    (tmp_path / "lobsterin").write_text(LOBSTERIN)
+    monkeypatch.chdir(tmp_path)
+    for name, n_bands, level, told in (
+        ("apart", 9, False, None),
+        ("level", 9, True, "INFO: at 3 of 3 k-points the last band used is one of several degenerate ones"),
+        ("unknown", 5, False, "INFO: There are no more bands than local basis functions"),
+    ):
+        make_save(tmp_path / f"{name}.save", n_bands=n_bands, level=level)
+        assert main(["--save", f"{name}.save"]) == 0
+        log = (tmp_path / "lobsterout").read_text()
+        assert ("degenerate" in log) == (told is not None)
+        assert told is None or told in log
+        assert json.loads((tmp_path / "getl-cohp.json").read_text())["n_cut_levels"] == (3 if level else 0)
+
+
 def test_skipped_files_are_not_written(folder):
     (folder / "lobsterin").write_text(LOBSTERIN + "skipCOOP\nskipCOBI\nskipCar\nskipPopulationAnalysis\n")
     assert main(["--output", "."]) == 0
@@ -317,3 +335,10 @@ def test_progress_is_reported_only_after_a_while(monkeypatch, capsys):
     for done in range(1, 5):
         report("k-point", done, 4)
     assert capsys.readouterr().err == "getl-cohp: k-point 2 of 4\ngetl-cohp: k-point 4 of 4\n"
+
+
+@pytest.mark.parametrize(("given", "threads"), [("3", 3), ("4,2", 4), ("", os.cpu_count()), ("many", os.cpu_count())])
+def test_threads_are_told(folder, monkeypatch, given, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert main([]) == 0
+    assert read_lobsterout(folder / "lobsterout").threads == threads
