@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from aiida_getl.data.arrays import set_arrays
 from aiida_getl.data.bonds import BondStrengthsData
+from aiida_getl.data.model import BondModelData
 from aiida_getl.exchange.predictions import BondRecords
+from aiida_getl.learning.dataset import BondTable
+from aiida_getl.learning.model import EtlModel
 
 
 def bonds_of_prediction(records: BondRecords, symbols: list[str], model) -> BondStrengthsData:
@@ -40,6 +43,32 @@ def bonds_of_prediction(records: BondRecords, symbols: list[str], model) -> Bond
     node.base.attributes.set("left_out", dict(zip(types.tolist(), counts.tolist(), strict=True)))
     node.base.attributes.set("flags", {name: int(flag.sum()) for name, flag in flags.items()})
     return node
+
+
+def trained_model(model: EtlModel, validation: orm.Dict, dbi) -> BondModelData:
+    """Return the model (``getl.model``).
+
+    :raises ValueError: if it was trained for no bond type.
+    """
+    if not model.regressors:
+        raise ValueError(f"no bond type has enough bonds: {model.untrained}; label more structures")
+    return BondModelData.from_model(model, validation.get_dict(), dbi.uuid, dbi.base.attributes.get("method"))
+
+
+def unseen_labels(dbi, training) -> tuple[BondTable, list[Atoms], dict[str, int]]:
+    """Return (table, structures, counts) of the labels of a database that another one does not hold.
+
+    :param training: ``getl.dbi``, or None to keep all.
+    :raises ValueError: if there are none.
+    """
+    table = dbi.get_table(descriptors=False)
+    seen = set() if training is None else {entry["label_id"] for entry in training.structures}
+    unseen = [entry["label_id"] not in seen for entry in table.structures]
+    if not any(unseen):
+        raise ValueError("the model was trained on all of these labels: its errors on them would say nothing")
+    structures = [orm.load_node(entry["structure_id"]).get_ase() for entry in table.structures]
+    counts = {"n_seen": unseen.count(False), "n_unseen": unseen.count(True)}
+    return table.select(np.array(unseen)[table.structure]), structures, counts
 
 
 def metrics_nodes(arrays: dict[str, NDArray], attributes: dict[str, Any]) -> tuple[orm.Dict, orm.ArrayData]:

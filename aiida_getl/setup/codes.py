@@ -26,6 +26,7 @@ CODES = {
     "pw.x": CodeSpecification("pw", "quantumespresso.pw"),
     "projwfc.x": CodeSpecification("projwfc", "getl.projwfc"),
     "getl-cohp": CodeSpecification("getl-cohp", "getl.lobster", with_mpi=False),
+    "getl-learn": CodeSpecification("getl-learn", "getl.learn", with_mpi=False),
     "lobster": CodeSpecification("lobster", "getl.lobster", with_mpi=False),
 }
 

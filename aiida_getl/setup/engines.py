@@ -14,6 +14,8 @@ from pathlib import Path
 #: OpenMPI refuses to start as root without these, and root is who one is in a container.
 ROOT_MPI_ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 _SECONDS_TO_ANSWER = 60
+#: Programs of this package.
+OWN = ("getl-cohp", "getl-learn")
 
 
 class EngineError(RuntimeError):
@@ -87,6 +89,13 @@ ENGINES = {
             r"([0-9]+\.[0-9]+\S*)",
         ),
         Engine(
+            "getl-learn",
+            ("getl-learn",),
+            "trains and predicts in jobs",
+            "`pip install aiida-getl`",
+            r"([0-9]+\.[0-9]+\S*)",
+        ),
+        Engine(
             "lobster",
             ("lobster", "lobster-[0-9]*"),
             "computes ICOHPs where it is licensed, instead of getl-cohp",
@@ -102,8 +111,8 @@ def find_engine(name: str) -> Path | None:
     """Return where the engine ``name`` of :data:`ENGINES` is, on the PATH or beside this Python, or None."""
     on_path = [Path(folder) for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if folder]
     beside_python = [Path(sys.executable).parent]
-    # Our own program has to be of this very installation.
-    folders = beside_python + on_path if name == "getl-cohp" else on_path + beside_python
+    # Our own programs have to be of this very installation.
+    folders = beside_python + on_path if name in OWN else on_path + beside_python
     for pattern in ENGINES[name].executables:
         for folder in folders:
             for candidate in sorted(folder.glob(pattern)):
@@ -136,7 +145,8 @@ def engine_version(name: str, path: Path) -> str:
         If it cannot be started or prints no version.
     """
     engine = ENGINES[name]
-    arguments = {"lmp": ["-h"], "getl-cohp": ["--version"], "lobster": []}.get(name, ["-in", "empty"])
+    own = {program: ["--version"] for program in OWN}
+    arguments = {"lmp": ["-h"], "lobster": [], **own}.get(name, ["-in", "empty"])
     output = _run([str(path), *arguments])
     match = re.search(engine.version_pattern, output)
     if match is None:

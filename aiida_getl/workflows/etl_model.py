@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiida import orm
-from aiida.engine import WorkChain, if_
+from aiida.engine import if_
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.build_dbi import build_dbi
@@ -13,7 +13,7 @@ from aiida_getl.calculations.functions.train import train
 from aiida_getl.calculations.functions.validate import validate
 from aiida_getl.learning.descriptors import BondCentreSoap
 from aiida_getl.learning.settings import complete_settings
-from aiida_getl.workflows.label import describe
+from aiida_getl.workflows.learning import LearningSteps
 
 
 def validate_settings(node, _) -> str | None:
@@ -46,7 +46,7 @@ def validate_inputs(inputs, namespace) -> str | None:
     return None
 
 
-class EtlModelWorkChain(ProtocolMixin, WorkChain):
+class EtlModelWorkChain(ProtocolMixin, LearningSteps):
     """Database of interactions, validation by group, and the model trained on everything.
 
     Structures and labels are given as namespaces of runs and sub-runs, e.g. ``{'run_0': {'as_quenched': node}}``:
@@ -64,7 +64,13 @@ class EtlModelWorkChain(ProtocolMixin, WorkChain):
         spec.input("seed", valid_type=orm.Int, serializer=orm.to_aiida_type)
         spec.inputs.validator = validate_inputs
 
-        spec.outline(if_(cls.has_labels)(cls.build), cls.validate, cls.train)
+        spec.outline(
+            if_(cls.has_labels)(cls.build, cls.keep_dbi),
+            cls.validate,
+            cls.keep_validation,
+            cls.train,
+            cls.keep_model,
+        )
 
         spec.output(
             "dbi", valid_type=orm.ArrayData, required=False, help="Database of interactions (`getl.dbi`), if built."
@@ -82,7 +88,9 @@ class EtlModelWorkChain(ProtocolMixin, WorkChain):
         return Path(__file__).parent / "protocols" / "etl_model.yaml"
 
     @classmethod
-    def get_builder_from_protocol(cls, structures=None, bonds=None, seed=0, protocol=None, overrides=None, dbi=None):
+    def get_builder_from_protocol(
+        cls, structures=None, bonds=None, seed=0, protocol=None, overrides=None, dbi=None, code=None
+    ):
         """Return a builder with the inputs of a protocol.
 
         :param structures: ``StructureData`` by run and sub-run.
@@ -91,6 +99,7 @@ class EtlModelWorkChain(ProtocolMixin, WorkChain):
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's.
         :param dbi: ``getl.dbi``, instead of structures and bonds.
+        :param code: of the plugin ``getl.learn``, to compute in its jobs.
         """
         builder = cls.get_builder()
         builder.seed = seed
@@ -98,6 +107,8 @@ class EtlModelWorkChain(ProtocolMixin, WorkChain):
             builder.structures, builder.bonds = structures, bonds
         else:
             builder.dbi = dbi
+        if code is not None:
+            builder.code = code
         builder.settings = cls.get_protocol_inputs(protocol, overrides)["settings"]
         return builder
 
@@ -108,32 +119,48 @@ class EtlModelWorkChain(ProtocolMixin, WorkChain):
 
     def build(self):
         """Collect bonds, labels and descriptors."""
-        dbi, node = build_dbi.run_get_node(
+        return self.start(
+            build_dbi,
             settings=self.inputs.settings,
             structures=dict(self.inputs.structures),
             bonds=dict(self.inputs.bonds),
             **({"failures": dict(self.inputs.failures)} if self.inputs.get("failures") else {}),
         )
-        if not node.is_finished_ok:
-            return self.exit_codes.ERROR_DBI.format(reason=describe(node))
-        self.ctx.dbi = dbi
-        self.out("dbi", dbi)
+
+    def keep_dbi(self):
+        """Return the database."""
+        if (reason := self.failure()) is not None:
+            return self.exit_codes.ERROR_DBI.format(reason=reason)
+        self.ctx.dbi = self.result("dbi")
+        self.out("dbi", self.ctx.dbi)
         return None
 
     def validate(self):
         """Measure the errors on groups left out."""
-        results, node = validate.run_get_node(self.ctx.dbi, self.inputs.settings, self.inputs.seed)
-        if not node.is_finished_ok:
-            return self.exit_codes.ERROR_VALIDATION.format(reason=describe(node))
-        self.ctx.validation = results["validation"]
-        self.out("validation", results["validation"])
-        self.out("parity", results["parity"])
+        return self.start(validate, dbi=self.ctx.dbi, settings=self.inputs.settings, seed=self.inputs.seed)
+
+    def keep_validation(self):
+        """Return the errors."""
+        if (reason := self.failure()) is not None:
+            return self.exit_codes.ERROR_VALIDATION.format(reason=reason)
+        self.ctx.validation = self.result("validation")
+        self.out("validation", self.ctx.validation)
+        self.out("parity", self.result("parity"))
         return None
 
     def train(self):
         """Train on everything."""
-        model, node = train.run_get_node(self.ctx.dbi, self.inputs.settings, self.inputs.seed, self.ctx.validation)
-        if not node.is_finished_ok:
-            return self.exit_codes.ERROR_TRAINING.format(reason=describe(node))
-        self.out("model", model)
+        return self.start(
+            train,
+            dbi=self.ctx.dbi,
+            settings=self.inputs.settings,
+            seed=self.inputs.seed,
+            validation=self.ctx.validation,
+        )
+
+    def keep_model(self):
+        """Return the model."""
+        if (reason := self.failure()) is not None:
+            return self.exit_codes.ERROR_TRAINING.format(reason=reason)
+        self.out("model", self.result("model"))
         return None

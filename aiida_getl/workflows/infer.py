@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiida import orm
-from aiida.engine import WorkChain
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.analyse import analyse
 from aiida_getl.calculations.functions.predict import predict
-from aiida_getl.workflows.label import describe
+from aiida_getl.workflows.learning import LearningSteps
 
 
 def validate_settings(node, _) -> str | None:
@@ -23,7 +22,7 @@ def validate_settings(node, _) -> str | None:
     return None if r_max > 0 else f"r_max is {r_max} Å: it must be positive"
 
 
-class InferWorkChain(ProtocolMixin, WorkChain):
+class InferWorkChain(ProtocolMixin, LearningSteps):
     """Predict every bond of a structure, with standard deviations, and summarise per bond type and per atom."""
 
     @classmethod
@@ -40,7 +39,7 @@ class InferWorkChain(ProtocolMixin, WorkChain):
             help="`r_max` in Å, the longest bonds to predict, those of the model where not given; `frame` of a "
             "trajectory, from 0.",
         )
-        spec.outline(cls.predict, cls.analyse)
+        spec.outline(cls.predict, cls.keep_predictions, cls.analyse)
         spec.output("predictions", valid_type=orm.ArrayData, help="Every bond with its strength (`getl.bonds`).")
         spec.output("summary", valid_type=orm.Dict, help="Statistics per bond type and of the whole.")
         spec.output("atoms", valid_type=orm.ArrayData, help="Sum and mean of the bond strengths of every atom.")
@@ -51,26 +50,34 @@ class InferWorkChain(ProtocolMixin, WorkChain):
         return Path(__file__).parent / "protocols" / "infer.yaml"
 
     @classmethod
-    def get_builder_from_protocol(cls, model, structure, protocol=None, overrides=None):
+    def get_builder_from_protocol(cls, model, structure, protocol=None, overrides=None, code=None):
         """Return a builder with the inputs of a protocol.
 
         :param model: ``getl.model``.
         :param structure: ``StructureData``, or ``TrajectoryData`` with the ``frame`` in the overrides' settings.
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's.
+        :param code: of the plugin ``getl.learn``, to compute in its jobs.
         """
         builder = cls.get_builder()
         builder.model, builder.structure = model, structure
+        if code is not None:
+            builder.code = code
         builder.settings = cls.get_protocol_inputs(protocol, overrides)["settings"]
         return builder
 
     def predict(self):
         """Predict."""
-        bonds, node = predict.run_get_node(self.inputs.model, self.inputs.structure, self.inputs.settings)
-        if not node.is_finished_ok:
-            return self.exit_codes.ERROR_PREDICTION.format(reason=describe(node))
-        self.ctx.predictions = bonds
-        self.out("predictions", bonds)
+        return self.start(
+            predict, model=self.inputs.model, structure=self.inputs.structure, settings=self.inputs.settings
+        )
+
+    def keep_predictions(self):
+        """Return the predictions."""
+        if (reason := self.failure()) is not None:
+            return self.exit_codes.ERROR_PREDICTION.format(reason=reason)
+        self.ctx.predictions = self.result("bonds")
+        self.out("predictions", self.ctx.predictions)
         return None
 
     def analyse(self):

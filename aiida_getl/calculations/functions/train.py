@@ -2,7 +2,7 @@
 
 from aiida.engine import ExitCode, calcfunction
 
-from aiida_getl.data.model import BondModelData
+from aiida_getl.data.results import trained_model
 from aiida_getl.learning.settings import complete_settings
 from aiida_getl.learning.training import train as train_table
 
@@ -18,8 +18,6 @@ def train(dbi, settings, seed, validation):
     """
     try:
         model = train_table(dbi.get_table(), complete_settings(settings.get_dict(), dbi.descriptors), seed.value)
+        return trained_model(model, validation, dbi)
     except ValueError as exception:
         return ExitCode(401, str(exception))
-    if not model.regressors:
-        return ExitCode(402, f"no bond type has enough bonds: {model.untrained}; label more structures")
-    return BondModelData.from_model(model, validation.get_dict(), dbi.uuid, dbi.base.attributes.get("method"))

@@ -1,0 +1,99 @@
+"""What ``getl-learn`` can do. Every task reads its files in a folder and leaves its result there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiida_getl.exchange.predictions import BondRecords
+from aiida_getl.learning.learning_curve import learning_curve
+from aiida_getl.learning.settings import complete_settings
+from aiida_getl.learning.training import train
+from aiida_getl.learning.transfer import describe_again, evaluate
+from aiida_getl.learning.validation import Progress, validate
+from aiida_getl.runner import files
+
+
+def run(folder: Path, progress: Progress) -> None:
+    """Do what ``job.json`` in a folder says, and write ``result.npz`` and ``result.json`` there.
+
+    Parameters
+    ----------
+    folder : with the files that the task needs
+    progress : called with the number of finished steps, of all, and what was finished
+
+    Raises
+    ------
+    ValueError
+        For files that are missing or not understood, and whatever the task refuses.
+    """
+    path = folder / files.JOB
+    try:
+        job = json.loads(path.read_text())
+    except (OSError, ValueError) as exception:
+        raise ValueError(f"{path} is missing or no JSON: {exception}") from exception
+    if not isinstance(job, dict) or job.get("task") not in TASKS:
+        raise ValueError(f"{path} must name a task: one of {', '.join(TASKS)}")
+    try:
+        TASKS[job["task"]](folder, job, progress)
+    except KeyError as exception:
+        raise ValueError(f"{path}: the task {job['task']!r} needs {exception}") from exception
+
+
+def _refuse(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    """Say what the inputs were refused for when the job was made: so it ends like others with bad inputs."""
+    raise ValueError(job["reason"])
+
+
+def _settings(job: dict[str, Any]) -> dict[str, Any]:
+    return complete_settings(job["settings"], job["descriptors"])
+
+
+def _describe(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    table, structures = files.read_table(folder, "table"), files.read_structures(folder, "structures")
+    rows = {}
+    for number, settings in enumerate(job["descriptors"].values(), start=1):
+        rows[settings["kind"]] = describe_again(table, structures, settings)
+        progress(number, len(job["descriptors"]), settings["kind"])
+    files.write(folder, files.RESULT, rows, {})
+
+
+def _train(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    files.write_model(folder, files.RESULT, train(files.read_table(folder, "table"), _settings(job), job["seed"]))
+
+
+def _validate(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    result = validate(files.read_table(folder, "table"), _settings(job), job["seed"], progress)
+    files.write(folder, files.RESULT, *result.to_arrays())
+
+
+def _learning_curve(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    table = files.read_table(folder, "table")
+    curve = learning_curve(table, _settings(job), job["seed"], job["selections"], job["sizes"], progress)
+    files.write(folder, files.RESULT, {}, curve.to_attributes())
+
+
+def _evaluate(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    training = files.read_table(folder, "training") if job["training"] else None
+    table, structures = files.read_table(folder, "table"), files.read_structures(folder, "structures")
+    result = evaluate(files.read_model(folder, "model"), table, structures, training)
+    files.write(folder, files.RESULT, *result.to_arrays())
+
+
+def _predict(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    (atoms,) = files.read_structures(folder, "structures")
+    prediction = files.read_model(folder, "model").predict(atoms, job["r_max"])
+    files.write_records(folder, files.RESULT, BondRecords.from_prediction(prediction))
+
+
+TASKS: dict[str, Callable[[Path, dict[str, Any], Progress], None]] = {
+    "refuse": _refuse,
+    "describe": _describe,
+    "train": _train,
+    "validate": _validate,
+    "learning_curve": _learning_curve,
+    "evaluate": _evaluate,
+    "predict": _predict,
+}

@@ -1,0 +1,169 @@
+"""`getl.learn`: jobs on another computer give the same nodes as the calcfunctions do here."""
+
+import json
+
+import numpy as np
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from plumpy.utils import AttributesFrozendict
+
+from aiida_getl.calculations.functions.build_dbi import build_dbi
+from aiida_getl.calculations.functions.evaluate import evaluate
+from aiida_getl.calculations.functions.learning_curve import learning_curve
+from aiida_getl.calculations.functions.predict import predict
+from aiida_getl.calculations.functions.train import train
+from aiida_getl.calculations.functions.validate import validate
+from aiida_getl.calculations.learn import PREPARE, LearnCalculation
+from aiida_getl.data.arrays import get_arrays
+from aiida_getl.data.bonds import BondStrengthsData
+from aiida_getl.parsers.learn import READ
+from aiida_getl.runner.cli import main
+from aiida_getl.structures.bonds import find_bonds
+from aiida_getl.workflows.etl_model import EtlModelWorkChain
+from aiida_getl.workflows.infer import InferWorkChain
+
+SETTINGS = {
+    "max_bonds": 40,
+    "max_bonds_hyperparameters": 20,
+    "min_bonds": 5,
+    "max_folds": 2,
+    "learning_curve": False,
+}
+
+
+@pytest.fixture
+def code(engine_code):
+    return engine_code("getl-learn")
+
+
+@pytest.fixture
+def labels(aiida_profile, cell):
+    """Structures and labels by run and sub-run."""
+    structures, bonds = {}, {}
+    for run in range(2):
+        atoms = cell(run)
+        listed = find_bonds(atoms.positions, atoms.cell[:], 4.0)
+        method = {"engine": "getl-cohp", "version": "1"}
+        label = BondStrengthsData.from_bonds(listed, list(atoms.symbols), -np.exp(2.5 - listed.distance), method)
+        structures[f"run_{run}"] = {"as_quenched": orm.StructureData(ase=atoms).store()}
+        bonds[f"run_{run}"] = {"as_quenched": label.store()}
+    return {"structures": structures, "bonds": bonds}
+
+
+@pytest.fixture
+def run_job(tmp_path):
+    """Return a function that does what a job does, without the seconds that starting one takes."""
+
+    def run(task, **inputs):
+        folder = tmp_path / task
+        folder.mkdir()
+        namespace = AttributesFrozendict({"task": orm.Str(task), **inputs})
+        (folder / "job.json").write_text(json.dumps(PREPARE[task](namespace, folder)))
+        assert main(["--folder", str(folder)]) == 0
+        # AiiDA rounds numbers in attributes when it stores them.
+        return {name: node.store() for name, node in READ[task](namespace, folder).items()}
+
+    return run
+
+
+def assert_same(one, other):
+    for name in other.get_arraynames():
+        np.testing.assert_array_equal(one.get_array(name), other.get_array(name), err_msg=name)
+    assert set(one.get_arraynames()) == set(other.get_arraynames())
+
+
+def test_every_task_gives_what_its_calcfunction_gives(run_job, labels, cell):
+    settings, seed = orm.Dict(SETTINGS), orm.Int(3)
+    dbi = build_dbi(settings, **labels)
+    outputs = run_job("build_dbi", settings=settings, **labels)
+    assert_same(outputs["dbi"], dbi)
+    assert outputs["dbi"].base.attributes.all == dbi.base.attributes.all
+
+    here = validate(dbi, settings, seed)
+    outputs = run_job("validate", dbi=dbi, settings=settings, seed=seed)
+    assert outputs["validation"].get_dict() == here["validation"].get_dict()
+    assert_same(outputs["parity"], here["parity"])
+
+    model = train(dbi, settings, seed, here["validation"])
+    outputs = run_job("train", dbi=dbi, settings=settings, seed=seed, validation=here["validation"])
+    assert_same(outputs["model"], model)
+    assert outputs["model"].base.attributes.all == model.base.attributes.all
+
+    structure, options = orm.StructureData(ase=cell(7)), orm.Dict({"r_max": 3.8})
+    predicted = predict(model, structure, options)
+    outputs = run_job("predict", model=model, structure=structure, settings=options)
+    assert_same(outputs["bonds"], predicted)
+    assert outputs["bonds"].base.attributes.all == predicted.base.attributes.all
+
+    other = {name: {"run_9": runs["run_1"]} for name, runs in labels.items()}
+    tested = build_dbi(settings, **other)
+    expected = evaluate(model, tested)
+    outputs = run_job("evaluate", model=model, dbi=tested)
+    assert outputs["metrics"].get_dict() == expected["metrics"].get_dict()
+
+    options = orm.Dict({**SETTINGS, "sizes": [8, 16], "selections": ["random"]})
+    outputs = run_job("learning_curve", dbi=dbi, settings=options, seed=seed)
+    assert outputs["curve"].get_dict() == learning_curve(dbi, options, seed).get_dict()
+
+
+def test_what_is_refused_there_is_said_here(code, labels):
+    other = labels["bonds"]["run_1"]["as_quenched"]
+    mixed = BondStrengthsData.from_bonds(other.get_bonds(), other.symbols, other.get_icohp(), {"engine": "LOBSTER"})
+    labels["bonds"]["run_1"]["as_quenched"] = mixed
+    _, node = run_get_node(LearnCalculation, code=code, task="build_dbi", settings={}, **labels)
+    assert node.exit_status == 401
+    assert "made by different methods" in node.exit_message
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"max_bonsd": 3}, "unknown training settings ['max_bonsd']"), ({"r_max": 0.1}, "is within r_max")],
+)
+def test_refusals_of_the_runner(labels, tmp_path, settings, message):
+    inputs = AttributesFrozendict(
+        {"task": orm.Str("train"), "dbi": build_dbi(orm.Dict({}), **labels), "settings": orm.Dict(settings)}
+    )
+    job = PREPARE["train"](AttributesFrozendict({**inputs, "seed": orm.Int(1)}), tmp_path)
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    assert main(["--folder", str(tmp_path)]) == 2
+    assert message in json.loads((tmp_path / "error.json").read_text())["reason"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"task": "cook"}, "unknown task 'cook': choose from"),
+        ({"task": "predict", "settings": {}}, r"the task 'predict' needs \['model', 'structure'"),
+    ],
+)
+def test_inputs_that_make_no_sense(code, inputs, message):
+    with pytest.raises(ValueError, match=message):
+        run_get_node(LearnCalculation, code=code, **inputs)
+
+
+def test_work_chains_with_a_code(code, labels, cell):
+    builder = EtlModelWorkChain.get_builder_from_protocol(
+        **labels, seed=1, protocol="fast", overrides={"settings": SETTINGS}, code=code
+    )
+    outputs, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    assert [called.process_label for called in node.called] == ["LearnCalculation"] * 3
+    assert [called.inputs.task.value for called in node.called] == ["build_dbi", "validate", "train"]
+    for job in node.called:
+        # The arrays are in the nodes alone, not once more in what the job keeps.
+        for repository in (job.base.repository, job.outputs.retrieved.base.repository):
+            assert not [name for name in repository.list_object_names() if name.endswith(".npz")]
+    infer = InferWorkChain.get_builder_from_protocol(outputs["model"], orm.StructureData(ase=cell(5)), code=code)
+    predictions, node = run_get_node(infer)
+    assert node.is_finished_ok, node.exit_message
+    assert predictions["predictions"].creator.process_label == "LearnCalculation"
+    # The same without the code, on the database that is there.
+    builder = EtlModelWorkChain.get_builder_from_protocol(
+        dbi=outputs["dbi"], seed=1, protocol="fast", overrides={"settings": SETTINGS}
+    )
+    again, node = run_get_node(builder)
+    assert "dbi" not in again
+    one, other = get_arrays(outputs["model"]), get_arrays(again["model"])
+    for name in other:
+        np.testing.assert_array_equal(one[name], other[name])
