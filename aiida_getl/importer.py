@@ -11,10 +11,12 @@ from aiida import orm
 
 from aiida_getl import __version__
 from aiida_getl.calculations.functions.build_dbi import build_dbi
+from aiida_getl.calculations.functions.import_bnd import import_bnd
 from aiida_getl.calculations.functions.import_label import import_label
 from aiida_getl.calculations.functions.read_structures import read_structures
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
+from aiida_getl.exchange.bnd import beside, find_databases
 from aiida_getl.exchange.label import sha256
 from aiida_getl.exchange.sources import Source
 
@@ -98,6 +100,38 @@ def import_all(sources: Iterable[Source], group: orm.Group) -> Iterator[Imported
         imported = import_source(source)
         group.add_nodes([imported.files, *imported.outputs.values()])
         yield imported
+
+
+def import_databases(directory: Path, group: orm.Group) -> tuple[DbiData, bool]:
+    """Return the database of interactions of the ``.bnd`` files of a folder, and whether it is new.
+
+    :raises ValueError: for files that are not understood.
+    """
+    paths = sorted({path for name in find_databases(directory) for path in beside(name).values()})
+    paths += [path for path in (directory / "ND.info",) if path.is_file()]
+    folder = directory.resolve()
+    attributes = {
+        "composition": folder.name.removesuffix("-PBSSDB") if folder.name.endswith("-PBSSDB") else None,
+        "paths": {path.name: str(path.resolve()) for path in paths},
+        "sha256": {path.name: sha256(path) for path in paths},
+        "import_version": IMPORT_VERSION,
+    }
+    known = {"attributes.sha256": {"==": attributes["sha256"]}, "attributes.import_version": IMPORT_VERSION}
+    query = orm.QueryBuilder().append(orm.FolderData, filters=known, tag="files")
+    query.append(orm.CalcFunctionNode, with_incoming="files", tag="reader")
+    query.append(DbiData, with_incoming="reader")
+    for dbi in query.all(flat=True):
+        return dbi, False
+    node = orm.FolderData()
+    for path in paths:
+        node.base.repository.put_object_from_file(str(path.resolve()), path.name)
+    node.base.attributes.set_many(attributes)
+    node.label = folder.name
+    dbi, process = import_bnd.run_get_node(node)
+    if not process.is_finished_ok:
+        raise ValueError(process.exit_message)
+    group.add_nodes([node, dbi])
+    return dbi, True
 
 
 def dbi_of(imported: list[Imported], settings: dict[str, Any], group: orm.Group) -> tuple[DbiData, bool]:

@@ -79,7 +79,8 @@ def trace(node: orm.Data, bond: int | None = None) -> Trace:
 def _describe_bond(node: orm.Data, bond: int) -> tuple[dict[str, Any], list[orm.Data]]:
     if isinstance(node, DbiData):
         row = node.get_row(bond)
-        starts = [orm.load_node(row["label"]), orm.load_node(row["structure"])]
+        # Databases in the original format hold no structures.
+        starts = [orm.load_node(row[name]) for name in ("label", "structure") if row[name] is not None]
         made_from = {link.node.uuid for link in _all_inputs(node)}
         unconfirmed = [start.uuid for start in starts if start.uuid not in made_from]
         if unconfirmed:

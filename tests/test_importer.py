@@ -9,7 +9,7 @@ from aiida import orm
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.exchange.original import find_sources
-from aiida_getl.importer import dbi_of, import_all, import_source
+from aiida_getl.importer import dbi_of, import_all, import_databases, import_source
 from aiida_getl.provenance import trace
 
 
@@ -121,3 +121,23 @@ def test_other_kpoints_are_no_other_scale(sources, group):
     path.write_text(path.read_text().replace("2 2 2   1 1 1", "1 1 1   0 0 0"))
     dbi, _ = dbi_of(list(import_all(sources, group)), {"r_max": 4.2}, group)
     assert len(dbi.structures) == 2
+
+
+def test_a_database_without_structures(group, tmp_path):
+    folder = tmp_path / "Cu50Zr50-PBSSDB"
+    folder.mkdir()
+    (folder / "Cu-Zr.bnd").write_text("3 14 1 2 3.379530 0.964350\n3 4 2 3 3.530600 0.5\n")
+    (folder / "ND.info").write_text("3 13 2\n3 2 3\n")
+    dbi, is_new = import_databases(folder, group)
+    assert is_new
+    assert dbi.bond_types == {"Zr-Cu": 2}
+    assert dbi.left_out == [
+        {"run": "Cu50Zr50_run_3", "sub_run": "isotropic_tension", "reason": "the SCF did not converge"}
+    ]
+    found = trace(dbi, bond=0)
+    assert found.bond["structure"] is None
+    assert found.bond["strength_eV"] in (0.96435, 0.5)
+    assert import_databases(folder, group)[1] is False
+    (folder / "Cu-Zr.bnd").write_text("nonsense\n")
+    with pytest.raises(ValueError, match=r"Cu-Zr\.bnd, line 1"):
+        import_databases(folder, group)

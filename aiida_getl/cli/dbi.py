@@ -57,11 +57,12 @@ def import_command(
 ) -> None:
     """Import structures with their ICOHPs, and build a DBI of them.
 
-    PATH is a folder in the layout of the published data,
-    <composition>/c/md/lammps/<atoms>/<run>/<temperature>/<sub-run>/, or any folder above these; a folder with an
-    ICOHPLIST.lobster and a structure in each of its subfolders; or a table (CSV) with the columns structure and
-    icohplist, and perhaps run and sub_run: structures of one run are validated together. Single structures are given
-    by --structure and --icohplist. ICOHPLIST.lobster may be of LOBSTER 2 to 6, and every file packed (.gz).
+    PATH is one of these:
+    a folder in the layout of the published data, <composition>/c/md/lammps/<atoms>/<run>/<temperature>/<sub-run>/,
+    or any folder above; a folder with an ICOHPLIST.lobster and a structure in each of its subfolders; a table (CSV)
+    with the columns structure and icohplist, and perhaps run and sub_run, where structures of one run are validated
+    together; or a folder of .bnd databases, which hold no structures. Single structures are given by --structure and
+    --icohplist. ICOHPLIST.lobster may be of LOBSTER 2 to 6, and every file packed (.gz).
 
     The files are kept with their paths and SHA-256 checksums as the origin of every label. What was imported before
     is found again, not doubled. A structure that cannot be read or has no label is reported and recorded, and the
@@ -73,6 +74,9 @@ def import_command(
         aiida-getl dbi import pairs.csv --dry-run
         aiida-getl dbi import --structure POSCAR --icohplist ICOHPLIST.lobster --label mine
     """
+    if path is not None and path.is_dir() and _has_databases(path):
+        _import_databases(path, label or _name(path), dry_run)
+        return
     sources, problems = find(path, structures, icohplists)
     _report_sources(sources, problems)
     if dry_run:
@@ -258,6 +262,43 @@ def import_files(path: Path) -> DbiData:
     sources, problems = find(path, (), ())
     _report_sources(sources, problems)
     return _store(sources, _name(path), {"r_max": 4.2})
+
+
+def _has_databases(path: Path) -> bool:
+    from aiida_getl.exchange.bnd import find_databases
+
+    return bool(find_databases(path))
+
+
+def _import_databases(path: Path, name: str, dry_run: bool) -> None:
+    """Import a folder of ``.bnd`` files."""
+    from aiida_getl.exchange.bnd import to_table
+
+    if dry_run:
+        try:
+            found, descriptors, _ = to_table(path)
+        except ValueError as exception:
+            raise click.ClickException(str(exception)) from exception
+        click.echo(table(("bonds", "number"), [(name, len(found.of_type(name))) for name in found.types()]))
+        click.echo(f"They are of {len(found.structures)} sub-runs")
+        click.echo(f"SOAP vectors: {'of every atom' if descriptors else 'not of every atom'}")
+        click.echo("Nothing was stored (--dry-run).")
+        return
+    load(create=True)
+    from aiida import orm
+
+    from aiida_getl.importer import import_databases
+
+    group, _ = orm.Group.collection.get_or_create(label=name)
+    try:
+        node, is_new = import_databases(path, group)
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+    give_label(node, name)
+    click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
+    click.echo(f"            {_types(node)}")
+    click.echo(f"Left out    {len(node.left_out)} sub-runs without labels")
+    click.echo("It has no structures, which a model needs: import the folders of the sub-runs to train one.")
 
 
 def _name(path: Path) -> str:

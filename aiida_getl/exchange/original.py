@@ -14,6 +14,11 @@ _SUB_RUN = re.compile(r"(?P<composition>[^/]+)/c/md/lammps/(?P<n_atoms>\d+)/(?P<
 _NAMES = {0: AS_QUENCHED, **{number: name for name, number in PUBLISHED_SUBRUNS.items()}}
 
 
+def sub_run_name(number: int) -> str:
+    """Return the name of the deformation that a published sub-run holds; others are called by their number."""
+    return _NAMES.get(number, f"sub_run_{number}")
+
+
 def is_layout(directory: Path) -> bool:
     """Return whether a sub-run's folder is in or below a folder."""
     return any(_SUB_RUN.search(Path(folder).as_posix()) for folder, _, _ in os.walk(directory.resolve()))
@@ -64,7 +69,7 @@ def find_sources(directory: Path) -> tuple[list[Source], list[Problem]]:
         sources.append(
             Source(
                 run=identifier(f"{composition}_{n_atoms}_{run}_{temperature}"),
-                sub_run=_NAMES.get(sub_run, f"sub_run_{sub_run}"),
+                sub_run=sub_run_name(sub_run),
                 files=_files(folder, composition),
                 origin={
                     "composition": composition,
