@@ -76,7 +76,7 @@ def train(
     trained, validation = node.outputs.model, node.outputs.validation.get_dict()
     give_label(trained, label or dbi.label or f"model of {dbi.pk}")
     click.echo(describe_validation(validation))
-    for name, reason in trained.get_model().untrained.items():
+    for name, reason in trained.base.attributes.get("model")["untrained"].items():
         click.echo(f"Not trained {name}: {reason}")
     click.echo(f"Model       <{trained.pk}> {trained.label!r} for {', '.join(trained.bond_types)}")
     if validation["metrics"]:
@@ -282,7 +282,7 @@ def show_command(name: str) -> None:
     click.echo(f"Model       <{node.pk}> {node.label}  {node.uuid}")
     click.echo(f"Trained on  DBI {'that is gone' if training is None else f'<{training.pk}> {training.label}'}")
     click.echo(f"Labels      {describe_method(node.labelled_by)}")
-    click.echo(f"Elements    {', '.join(node.get_model().species)}, bonds up to {attributes['r_max']} Å")
+    click.echo(f"Elements    {', '.join(attributes['descriptor']['species'])}, bonds up to {attributes['r_max']} Å")
     click.echo(f"Seed        {attributes['seed']}")
     for bond, (shortest, longest) in sorted(attributes["distance_range"].items()):
         click.echo(f"            {bond}: {shortest:.2f} to {longest:.2f} Å")

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 def to_node_name(name: str) -> str:
     """Return the name under which an array is stored: AiiDA allows letters, digits and underscores."""
     bond_type, column = name.split(".", 1)
-    return f"{bond_type.replace('-', '_')}__{column}"
+    return f"{bond_type.replace('-', '_')}__{column.replace('.', '__')}"
 
 
 def from_node_name(name: str) -> str:
     """Return the name that :func:`to_node_name` encoded."""
     bond_type, column = name.split("__", 1)
-    return f"{bond_type.replace('_', '-')}.{column}"
+    return f"{bond_type.replace('_', '-')}.{column.replace('__', '.')}"
 
 
 def get_arrays(node) -> dict[str, NDArray]:
