@@ -1,55 +1,63 @@
-"""Descriptors of bonds: smooth overlap of atomic positions (SOAP) of the two ends, or of the bond's midpoint.
+"""Descriptors of bonds, as scikit-learn transformers from pairs (ase.Atoms, BondList) to one row per bond.
 
-Both are scikit-learn transformers from pairs (ase.Atoms, BondList) to one row per bond. The rows are float32: four
-significant digits more than labels have, at half the memory.
-
-SOAP: Bartók, Kondor & Csányi, Phys. Rev. B 87, 184115 (2013); computed by DScribe (Himanen et al., Comput. Phys.
-Commun. 247, 106949 (2020)). DScribe stores the entries (Z n, Z' n') and (Z' n', Z n) of the power spectrum, which are
-equal, once; here the off-diagonal ones are multiplied by sqrt(2), so that a dot product is the SOAP kernel exactly.
+The rows are float32: four significant digits more than labels have, at half the memory. Periodic images are right in
+cells of any shape and size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
-from dscribe.descriptors import SOAP
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from aiida_getl.structures.bonds import BondList, bond_vectors
+from aiida_getl.learning.screening import BondScreening
+from aiida_getl.learning.soap import BondCentreSoap, EndAtomSoap
+from aiida_getl.structures.bonds import BondList
 
-#: Centres per call of DScribe. Its work arrays grow with the number of centres; larger chunks are no faster.
-CHUNK = 4096
+__all__ = ["BondCentreSoap", "BondEnvironment", "BondScreening", "EndAtomSoap", "from_settings"]
 
 
-class _Soap(TransformerMixin, BaseEstimator):
-    """What both descriptors share: settings, feature names, normalised power spectra at any points.
+class BondEnvironment(TransformerMixin, BaseEstimator):
+    """What screens a bond, told twice: features with a meaning, then the SOAP of the bond's midpoint.
+
+    Two views of one environment: models that see one of them each err differently, and their mean errs less.
 
     Parameters
     ----------
     species : chemical symbols that can occur, in any structure to come
-    r_cut : cut-off radius in Å
-    n_max, l_max : number of radial functions, largest angular momentum
-    sigma : width of the Gaussian on each neighbour in Å
+    screening : settings of :class:`BondScreening` other than its defaults
+    soap : settings of :class:`BondCentreSoap` other than its defaults
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from aiida_getl.structures.bonds import find_bonds
+    >>> atoms = bulk("Cu")
+    >>> bonds = find_bonds(atoms.positions, atoms.cell, 3.0)
+    >>> BondEnvironment(["Cu"]).transform([(atoms, bonds)]).shape
+    (6, 121)
     """
 
-    kind: str
+    kind = "bond_environment"
 
-    def __init__(self, species: Sequence[str], r_cut: float, n_max: int, l_max: int, sigma: float) -> None:
+    def __init__(
+        self,
+        species: Sequence[str],
+        screening: dict[str, Any] | None = None,
+        soap: dict[str, Any] | None = None,
+    ) -> None:
         self.species = species
-        self.r_cut = r_cut
-        self.n_max = n_max
-        self.l_max = l_max
-        self.sigma = sigma
+        self.screening = screening
+        self.soap = soap
 
     def __sklearn_is_fitted__(self) -> bool:
         return True  # nothing is learnt from data: the species are given, not found
 
-    def fit(self, X: Any = None, y: Any = None) -> _Soap:
+    def fit(self, X: Any = None, y: Any = None) -> BondEnvironment:
         """Do nothing; here for scikit-learn's pipelines."""
         return self
 
@@ -59,149 +67,53 @@ class _Soap(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For an element that is not among ``species``, or a centre with no atom within the cut-off.
+            For an element that is not among ``species``, or a bond with no atom about it.
         """
         rows = [self.describe(atoms, bonds) for atoms, bonds in X]
         return np.concatenate([np.empty((0, self.n_features), dtype=np.float32), *rows])
 
     def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
         """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
-        raise NotImplementedError
+        return np.hstack([part.describe(atoms, bonds) for part in self._parts()])
 
     def settings(self) -> dict[str, Any]:
-        """Return all settings as plain JSON types, see :func:`from_settings`."""
-        return {
-            "kind": self.kind,
-            "species": list(self.species),
-            "r_cut": float(self.r_cut),
-            "n_max": int(self.n_max),
-            "l_max": int(self.l_max),
-            "sigma": float(self.sigma),
-        }
+        """Return all settings as JSON types, see :func:`from_settings`."""
+        parts = []
+        for part in self._parts():
+            own = part.settings()
+            parts.append({name: value for name, value in own.items() if name not in ("kind", "species")})
+        return {"kind": self.kind, "species": list(self.species), "screening": parts[0], "soap": parts[1]}
+
+    @property
+    def n_screening(self) -> int:
+        """Number of features of the screening; those of the SOAP follow them."""
+        return self._parts()[0].n_features
 
     @property
     def n_features(self) -> int:
         """Number of features."""
-        m = len(self.species) * self.n_max
-        return m * (m + 1) // 2 * (self.l_max + 1)
+        return sum(part.n_features for part in self._parts())
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return names such as ``Cu0-Zr2-l3``: species and radial index of both factors, angular momentum."""
-        names = [f"{za}{n}-{zb}{m}-l{angular}" for za, n, zb, m, angular in self._power_spectrum_indices()]
-        return np.array(names, dtype=object)
+        """Return the names of both parts."""
+        return np.concatenate([part.get_feature_names_out() for part in self._parts()])
 
-    def _power_spectrum_indices(self) -> list[tuple[str, int, str, int, int]]:
-        """Return (Z, n, Z', n', l) of every feature in DScribe's order: elements by atomic number, then l, n, n'."""
-        elements = sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
-        return [
-            (za, n, zb, m, angular)
-            for a, za in enumerate(elements)
-            for zb in elements[a:]
-            for angular in range(self.l_max + 1)
-            for n in range(self.n_max)
-            for m in range(n if za == zb else 0, self.n_max)
-        ]
-
-    def _spectra(self, atoms: Atoms, centres: ArrayLike) -> NDArray[np.float64]:
-        """Return the normalised power spectra at points (n, 3) in Å, shape (n, features)."""
-        unknown = sorted(set(atoms.get_chemical_symbols()) - set(self.species))
-        if unknown:
-            raise ValueError(
-                f"the descriptor knows the elements {list(self.species)}, not {unknown}: "
-                "train with structures that hold all elements to be described"
-            )
-        # DScribe repeats the cell as far as the cut-off needs from inside the cell: atoms or centres outside it lose
-        # neighbours. With everything wrapped, cells of any shape and size agree with their supercells.
-        periodic = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
-        periodic.wrap(eps=0.0)
-        cell = np.asarray(atoms.cell)
-        fractional = np.asarray(centres, dtype=float) @ np.linalg.inv(cell)
-        wrapped = (fractional - np.floor(fractional)) @ cell
-        soap = SOAP(
-            species=list(self.species),
-            r_cut=float(self.r_cut),
-            n_max=int(self.n_max),
-            l_max=int(self.l_max),
-            sigma=float(self.sigma),
-            rbf="gto",
-            periodic=True,
+    def _parts(self) -> tuple[BondScreening, BondCentreSoap]:
+        return (
+            BondScreening(self.species, **(self.screening or {})),
+            BondCentreSoap(self.species, **(self.soap or {})),
         )
-        weights = np.array(
-            [1.0 if (za, n) == (zb, m) else np.sqrt(2.0) for za, n, zb, m, _ in self._power_spectrum_indices()]
-        )
-        spectra = soap.create(periodic, centers=wrapped) * weights
-        norm = np.linalg.norm(spectra, axis=1)
-        if not norm.all():
-            raise ValueError(
-                f"no atom within {self.r_cut} Å of the point {wrapped[norm.argmin()].round(2).tolist()}: "
-                "the cell is too dilute for this descriptor"
-            )
-        return spectra / norm[:, None]
 
 
-class BondCentreSoap(_Soap):
-    """SOAP centred on the midpoint of each bond, normalised.
+Descriptor: TypeAlias = BondCentreSoap | BondEnvironment | BondScreening | EndAtomSoap
 
-    The midpoint sees which neighbours screen the bond, which the mean of the two ends does not: with it the errors of
-    predicted bond strengths are a half to a third.
-
-    Examples
-    --------
-    >>> from ase.build import bulk
-    >>> from aiida_getl.structures.bonds import find_bonds
-    >>> atoms = bulk("Cu")
-    >>> bonds = find_bonds(atoms.positions, atoms.cell, 3.0)
-    >>> BondCentreSoap(["Cu"]).transform([(atoms, bonds)]).shape
-    (6, 105)
-    """
-
-    kind = "bond_centre_soap"
-
-    def __init__(
-        self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 6, l_max: int = 4, sigma: float = 0.5
-    ) -> None:
-        super().__init__(species, r_cut, n_max, l_max, sigma)
-
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
-        """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
-        positions = atoms.positions
-        # Translations belong to the positions as they are; the midpoints are wrapped only afterwards.
-        middle = positions[bonds.atom_i] + 0.5 * bond_vectors(positions, np.asarray(atoms.cell), bonds)
-        rows = np.empty((len(bonds), self.n_features), dtype=np.float32)
-        for start in range(0, len(bonds), CHUNK):
-            rows[start : start + CHUNK] = self._spectra(atoms, middle[start : start + CHUNK])
-        return rows
+DESCRIPTORS: dict[str, type[Descriptor]] = {
+    cls.kind: cls for cls in (BondEnvironment, BondCentreSoap, BondScreening, EndAtomSoap)
+}
 
 
-class EndAtomSoap(_Soap):
-    """Mean (A + B) / 2 of the normalised SOAP vectors of the two atoms of each bond: the published descriptor.
-
-    The dot product of two such means is the kernel (AA' + BB' + AB' + BA') / 4 of Phys. Rev. Materials 4, 113603
-    (2020). The means are not normalised again. The published radial basis is another one (that of quippy); after
-    normalisation the kernels agree to .996 over all pairs.
-    """
-
-    kind = "end_atom_soap"
-
-    def __init__(
-        self, species: Sequence[str], r_cut: float = 3.75, n_max: int = 8, l_max: int = 6, sigma: float = 0.5
-    ) -> None:
-        super().__init__(species, r_cut, n_max, l_max, sigma)
-
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
-        """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
-        ends, index = np.unique(np.concatenate([bonds.atom_i, bonds.atom_j]), return_inverse=True)
-        spectra = np.empty((len(ends), self.n_features), dtype=np.float32)
-        for start in range(0, len(ends), CHUNK):
-            spectra[start : start + CHUNK] = self._spectra(atoms, atoms.positions[ends[start : start + CHUNK]])
-        return np.float32(0.5) * (spectra[index[: len(bonds)]] + spectra[index[len(bonds) :]])
-
-
-DESCRIPTORS: dict[str, type[_Soap]] = {cls.kind: cls for cls in (BondCentreSoap, EndAtomSoap)}
-
-
-def from_settings(settings: dict[str, Any]) -> _Soap:
-    """Return the descriptor that :meth:`settings` came from.
+def from_settings(settings: dict[str, Any]) -> Descriptor:
+    """Return the descriptor that its ``settings()`` came from.
 
     Raises
     ------
@@ -212,9 +124,17 @@ def from_settings(settings: dict[str, Any]) -> _Soap:
     kind = options.pop("kind", None)
     if kind not in DESCRIPTORS:
         raise ValueError(f"unknown descriptor {kind!r}: choose from {sorted(DESCRIPTORS)}")
-    names = {"species", "r_cut", "n_max", "l_max", "sigma"}
-    if unknown := sorted(set(options) - names):
-        raise ValueError(f"unknown settings of the descriptor {kind}: {unknown}; it has {sorted(names)}")
+    cls = DESCRIPTORS[kind]
+    _check_names(kind, options, cls)
+    if cls is BondEnvironment:
+        for name, part in (("screening", BondScreening), ("soap", BondCentreSoap)):
+            _check_names(f"{kind}: {name}", {"species": (), **(options.get(name) or {})}, part)
     if not options.get("species"):
         raise ValueError(f"the descriptor {kind} needs the chemical symbols of all species")
-    return DESCRIPTORS[kind](**options)
+    return cls(**options)
+
+
+def _check_names(what: str, options: dict[str, Any], cls: type[BaseEstimator]) -> None:
+    names = set(cls._get_param_names())
+    if unknown := sorted(set(options) - names):
+        raise ValueError(f"unknown settings of the descriptor {what}: {unknown}; it has {sorted(names)}")

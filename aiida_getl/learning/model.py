@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.neighborlist import primitive_neighbor_list
 from numpy.typing import NDArray
 
 from aiida_getl.learning.descriptors import from_settings
-from aiida_getl.learning.regression import BondRegressor
+from aiida_getl.learning.ensemble import BondEnsemble
 from aiida_getl.structures.bonds import BondList, bond_types, find_bonds
 
 #: of the stored form; raised when a model stored before could be misread
-FORMAT = 1
+FORMAT = 2
 
 #: bonds described and predicted at a time, which bounds the memory
 CHUNK = 8192
+
+#: An atom of an unknown element within this distance (Å) of an end of a bond makes its environment a novel one.
+STRANGE_REACH = 5.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Prediction:
         Shorter or longer than every training bond of its type: an extrapolation.
     unknown_type : (n,) bool
         The model was not trained for this bond type.
+    novel_environment : (n,) bool
+        Far from the environments of all training bonds of its type, or an atom of an unknown element is near.
     r_max : Å
     """
 
@@ -44,6 +51,7 @@ class Prediction:
     std: NDArray[np.float64]
     outside_range: NDArray[np.bool_]
     unknown_type: NDArray[np.bool_]
+    novel_environment: NDArray[np.bool_]
     r_max: float
 
     def __len__(self) -> int:
@@ -65,7 +73,7 @@ class EtlModel:
     seed : of the training
     """
 
-    regressors: dict[str, BondRegressor]
+    regressors: dict[str, BondEnsemble]
     distance_range: dict[str, tuple[float, float]]
     descriptor: dict[str, Any]
     r_max: float
@@ -81,44 +89,65 @@ class EtlModel:
     def predict(self, atoms: Atoms, r_max: float | None = None, return_std: bool = True) -> Prediction:
         """Predict the strengths of all bonds of a periodic structure.
 
-        Memory is bounded: bonds are described and predicted in chunks.
+        Atoms of elements that no training structure holds are left out of the environments: their own bonds are of
+        unknown type, and bonds near them are flagged as of a novel environment.
 
         Parameters
         ----------
         atoms : structure, any cell
         r_max : longest bond in Å; the model's own by default
-        return_std : without, the standard deviations are NaN and the prediction takes less time
+        return_std : without, the standard deviations are NaN, no environment is flagged as novel unless an unknown
+            element is near, and the prediction takes less time
 
         Raises
         ------
         ValueError
-            For an element that no training structure holds, or a structure without a periodic cell.
+            For a structure without a periodic cell.
         """
         r_max = self.r_max if r_max is None else float(r_max)
-        unknown = sorted(set(atoms.get_chemical_symbols()) - set(self.species))
-        if unknown:
-            raise ValueError(
-                f"the model was trained on the elements {self.species}, not {unknown}: "
-                "add labelled structures that hold them to the training data"
-            )
         bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), r_max)
         types = bond_types(atoms.get_chemical_symbols(), bonds)
         mean, std = np.full(len(bonds), np.nan), np.full(len(bonds), np.nan)
-        outside = np.zeros(len(bonds), dtype=bool)
-        descriptor = from_settings(self.descriptor)
+        outside, novel = np.zeros(len(bonds), dtype=bool), np.zeros(len(bonds), dtype=bool)
+        known = np.isin(types, list(self.regressors))
+        strange = np.array([symbol not in self.species for symbol in atoms.get_chemical_symbols()])
+        describe, novel[known] = self._environment(atoms, bonds.select(known), strange)
+        order = np.flatnonzero(known)
         for name, regressor in self.regressors.items():
-            rows = np.flatnonzero(types == name)
+            mine = np.flatnonzero(types[order] == name)
+            rows = order[mine]
             shortest, longest = self.distance_range[name]
             outside[rows] = (bonds.distance[rows] < shortest) | (bonds.distance[rows] > longest)
             for start in range(0, len(rows), CHUNK):
                 part = rows[start : start + CHUNK]
-                chunk = bonds.select(part)
-                X = np.hstack([chunk.distance[:, None].astype(np.float32), descriptor.describe(atoms, chunk)])
+                X = describe(mine[start : start + CHUNK])
                 if return_std:
-                    mean[part], std[part] = regressor.predict(X, return_std=True)
+                    result = regressor.predict_bonds(X)
+                    mean[part], std[part] = result.mean, result.std
+                    novel[part] |= result.novel
                 else:
                     mean[part] = regressor.predict(X)
-        return Prediction(bonds, types, mean, std, outside, ~np.isin(types, list(self.regressors)), r_max)
+        return Prediction(bonds, types, mean, std, outside, ~known, novel, r_max)
+
+    def _environment(
+        self, atoms: Atoms, bonds: BondList, strange: NDArray[np.bool_]
+    ) -> tuple[Callable[[NDArray], NDArray], NDArray[np.bool_]]:
+        """Return what makes rows (distance, descriptor) of some of the bonds, and which have strange atoms near."""
+        descriptor = from_settings(self.descriptor)
+        near = np.zeros(len(bonds), dtype=bool)
+        if strange.any() and len(bonds):
+            i, j = primitive_neighbor_list("ij", (True,) * 3, np.asarray(atoms.cell), atoms.positions, STRANGE_REACH)
+            beside = np.isin(np.arange(len(atoms)), i[strange[j]])
+            near = beside[bonds.atom_i] | beside[bonds.atom_j]
+            number = np.cumsum(~strange) - 1
+            atoms = atoms[~strange]
+            bonds = BondList(number[bonds.atom_i], number[bonds.atom_j], bonds.translation, bonds.distance)
+
+        def describe(rows: NDArray) -> NDArray[np.float32]:
+            part = bonds.select(rows)
+            return np.hstack([part.distance[:, None].astype(np.float32), descriptor.describe(atoms, part)])
+
+        return describe, near
 
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return (arrays, attributes): arrays by ``<bond type>.<name>`` and attributes of JSON types."""
@@ -155,12 +184,12 @@ class EtlModel:
             )
         regressors = {}
         for name, own in attributes["regressors"].items():
-            parts = {key: arrays.get(f"{name}.{key}") for key in ("X_train", "alpha")}
-            if absent := [f"{name}.{key}" for key, array in parts.items() if array is None]:
-                raise ValueError(f"the stored model lacks the arrays {absent}: it is incomplete")
-            regressors[name] = BondRegressor.from_arrays(
-                {key: array for key, array in parts.items() if array is not None}, own
-            )
+            prefix = f"{name}."
+            parts = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+            try:
+                regressors[name] = BondEnsemble.from_arrays(parts, own)
+            except ValueError as exception:
+                raise ValueError(f"the stored model of {name} is incomplete: it {exception}") from exception
         return cls(
             regressors=regressors,
             distance_range={name: (low, high) for name, (low, high) in attributes["distance_range"].items()},

@@ -11,69 +11,34 @@ scikit-learn finds the hyperparameters (Rasmussen & Williams, Gaussian Processes
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
-from scipy.optimize import curve_fit, minimize
+from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import WhiteKernel
 
 from aiida_getl.learning.kernels import BondKernel, BondSoapKernel, DistanceKernel, PublishedKernel
+from aiida_getl.learning.prior_mean import PriorMean
 
 KERNELS: dict[str, type[BondKernel]] = {cls.__name__: cls for cls in (BondSoapKernel, DistanceKernel, PublishedKernel)}
 
-#: Added to the mean below the root of the scale, eV: weak bonds are not known without error.
-SCALE_FLOOR = 0.02
 #: Bounds of the noise variance of the scaled residuals (eV). The lower one keeps few, similar bonds from a fit without
 #: noise: it is an error of 0.014 eV on a bond of 2 eV.
 NOISE_BOUNDS = (1e-4, 1.0)
 #: Standard deviation of the prior of the logarithm of each hyperparameter about its starting value. Hundreds of bonds
 #: outweigh it; twenty bonds alone would choose hyperparameters that explain them too well.
 PRIOR_WIDTH = 1.0
+#: Added to the diagonal of the inducing bonds' kernel matrix, in units of its mean: bonds of a crystal may be equal.
+JITTER = 1e-8
 #: Bonds per chunk of a prediction: chunk times training bonds is the memory it takes.
 CHUNK = 2048
-
-
-@dataclass(frozen=True)
-class PriorMean:
-    """Prior mean A exp(-(d - d0) / b) in eV, or zero with a scale of one.
-
-    Attributes
-    ----------
-    amplitude : A in eV, the strength at d0; zero for no mean
-    decay : b in Å
-    origin : d0 in Å, the median distance of the training bonds
-    """
-
-    amplitude: float = 0.0
-    decay: float = 1.0
-    origin: float = 0.0
-
-    @classmethod
-    def fit(cls, distance: NDArray, strength: NDArray) -> PriorMean:
-        """Fit A and b, in bounds that even a handful of bonds cannot drive to a strange curve."""
-        origin = float(np.median(distance))
-        (amplitude, decay), _ = curve_fit(
-            lambda d, a, b: a * np.exp((origin - d) / b),
-            distance,
-            strength,
-            p0=(float(np.clip(np.mean(strength), 2e-3, 9.0)), 0.5),
-            bounds=([1e-3, 0.2], [10.0, 3.0]),
-        )
-        return cls(float(amplitude), float(decay), origin)
-
-    def __call__(self, distance: NDArray) -> NDArray[np.float64]:
-        """Return the mean in eV."""
-        return self.amplitude * np.exp((self.origin - distance) / self.decay)
-
-    def scale(self, distance: NDArray) -> NDArray[np.float64]:
-        """Return the scale of the residuals, sqrt(eV)."""
-        return np.sqrt(self(distance) + SCALE_FLOOR) if self.amplitude else np.ones_like(distance, dtype=float)
 
 
 def _most_probable(objective: Any, start: NDArray, bounds: NDArray) -> tuple[NDArray, float]:
@@ -131,6 +96,11 @@ class BondProcess(GaussianProcessRegressor):
 class BondRegressor(RegressorMixin, BaseEstimator):
     """Bond strengths of one type from rows (distance, descriptor).
 
+    All bonds are trained on, through at most ``max_inducing`` of them: the prediction is a sum over these inducing
+    bonds (subset of regressors, Rasmussen & Williams, section 8.3.1), its variance that of the deterministic training
+    conditional approximation (Quiñonero-Candela & Rasmussen, J. Mach. Learn. Res. 6, 1939 (2005)), which returns to
+    the prior far from the data. If all bonds are inducing ones, it is the exact process.
+
     Parameters
     ----------
     kernel : BondSoapKernel, DistanceKernel or PublishedKernel, with the values to start from
@@ -139,8 +109,11 @@ class BondRegressor(RegressorMixin, BaseEstimator):
     optimise : maximise the marginal likelihood times a prior about these values; otherwise use them as they are
     max_bonds : train on at most so many bonds, drawn at random
     max_bonds_hyperparameters : fit the hyperparameters on at most so many
-    seed : of both draws
+    max_inducing : sums over at most so many
+    seed : of the three draws
     """
+
+    ARRAYS: ClassVar = ("X_train", "alpha", "factor")
 
     kernel: BondKernel = field(default_factory=BondSoapKernel)
     noise: float = 1e-3
@@ -148,6 +121,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
     optimise: bool = True
     max_bonds: int = 2000
     max_bonds_hyperparameters: int = 500
+    max_inducing: int = 2000
     seed: int = 0
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> BondRegressor:
@@ -167,11 +141,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         ValueError
             For arrays of different lengths, fewer than three bonds, or a number that is not finite.
         """
-        X, y = np.asarray(X, dtype=np.float32), np.asarray(y, dtype=float)
-        if X.ndim != 2 or y.shape != (len(X),) or len(y) < 3:
-            raise ValueError(f"training needs three bonds at least, one strength for each; X {X.shape}, y {y.shape}")
-        if not (np.isfinite(X).all() and np.isfinite(y).all()):
-            raise ValueError("training data hold numbers that are not finite: leave these bonds out")
+        X, y = check_training_data(X, y)
         order = np.random.default_rng(self.seed).permutation(len(y))
         chosen = np.sort(order[: self.max_bonds])
         # All bonds are cheap for the two numbers of the mean.
@@ -182,14 +152,20 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         if self.optimise:
             subset = np.sort(order[: min(self.max_bonds, self.max_bonds_hyperparameters)])
             self._fit_hyperparameters(X[subset], residual[subset])
-        self.X_train_ = np.ascontiguousarray(X[chosen])
-        factor = self._factorise()
-        self.alpha_ = cho_solve((factor, True), residual[chosen])
+        self.X_train_ = np.ascontiguousarray(X[np.sort(order[: min(self.max_bonds, self.max_inducing)])])
         self.widening_ = 1.0
+        prior = self._prior_factor()
+        moments = self._moments(prior, X[chosen], residual[chosen])
+        self._solve(prior, *moments)
         if groups is not None:
             labels = np.asarray(groups)[chosen]
             n_groups = len(np.unique(labels))
-            tested = self._left_out_z(factor, labels) if n_groups > 1 else 1.0
+            tested = 1.0
+            if n_groups > 1:
+                masks = [labels == label for label in np.unique(labels)]
+                left_out, std, _ = self.left_out(X[chosen], y[chosen], masks)
+                noise = self.mean_.scale(distance[chosen]) * np.sqrt(self.noise_)
+                tested = float(np.sqrt(np.mean(np.square(left_out - y[chosen]) / (std**2 + noise**2))))
             self.widening_ = max(1.0, tested) * float(np.sqrt(1.0 + 1.0 / n_groups))
         return self
 
@@ -199,9 +175,19 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         The standard deviation is that of a label: it includes the noise.
         """
         X = np.asarray(X, dtype=np.float32)
-        mean, std = np.empty(len(X)), np.empty(len(X))
-        if return_std and self._factor is None:
-            self._factorise()
+        mean, latent, _ = self.latent(X, return_std)
+        if not return_std:
+            return mean
+        noise = self.mean_.scale(X[:, 0].astype(float)) * np.sqrt(self.noise_)
+        return mean, self.widening_ * np.sqrt(latent**2 + noise**2)
+
+    def latent(self, X: NDArray, return_std: bool = True) -> tuple[NDArray, NDArray, NDArray]:
+        """Return (mean, std, novelty), (n,) each: strength in eV, its standard deviation without noise, and the share
+        of the prior variance that the training bonds leave: 0 at a training bond, 1 far from all.
+
+        Without ``return_std`` the last two are NaN.
+        """
+        mean, std, novelty = np.empty(len(X)), np.full(len(X), np.nan), np.full(len(X), np.nan)
         # Weights of both signs cancel: dot products in single precision would cost 1e-4 to 1e-3 eV.
         training = self.X_train_.astype(float)
         for start in range(0, len(X), CHUNK):
@@ -212,14 +198,45 @@ class BondRegressor(RegressorMixin, BaseEstimator):
             K = self.kernel_(chunk, training)
             mean[part] = self.mean_(distance) + scale * (K @ self.alpha_)
             if return_std:
-                V = solve_triangular(self._factor, K.T, lower=True, check_finite=False, overwrite_b=True)
-                variance = self.kernel_.diag(chunk) - np.einsum("ij,ij->j", V, V)
-                std[part] = self.widening_ * scale * np.sqrt(np.maximum(variance, 0.0) + self.noise_)
-        return (mean, std) if return_std else mean
+                V = solve_triangular(self.factor_, K.T, lower=True, check_finite=False, overwrite_b=True)
+                prior = self.kernel_.diag(chunk)
+                variance = np.maximum(prior - np.einsum("ij,ij->j", V, V), 0.0)
+                std[part] = scale * np.sqrt(variance)
+                novelty[part] = variance / prior
+        return mean, std, novelty
+
+    def left_out(self, X: NDArray, y: NDArray, folds: Sequence[NDArray]) -> tuple[NDArray, NDArray, NDArray]:
+        """Return what :meth:`latent` would, for each fold (a mask) from the training bonds outside it.
+
+        Same hyperparameters and inducing bonds; the equations are solved without the fold.
+        """
+        distance = X[:, 0].astype(float)
+        scale = self.mean_.scale(distance)
+        residual = (y - self.mean_(distance)) / scale
+        prior = self._prior_factor()
+        own = [self._moments(prior, X[test], residual[test]) for test in folds]
+        precision = np.eye(len(prior)) + np.sum([part for part, _ in own], axis=0)
+        moment = np.sum([part for _, part in own], axis=0)
+        mean, std, novelty = np.empty(len(y)), np.empty(len(y)), np.empty(len(y))
+        for test, (own_precision, own_moment) in zip(folds, own, strict=True):
+            factor = cholesky(precision - own_precision, lower=True, check_finite=False)
+            weights = cho_solve((factor, True), moment - own_moment, check_finite=False)
+            rows = np.flatnonzero(test)
+            for start in range(0, len(rows), CHUNK):
+                part = rows[start : start + CHUNK]
+                chunk = X[part].astype(float)
+                W = self._whitened(prior, chunk)
+                diagonal = self.kernel_.diag(chunk)
+                V = solve_triangular(factor, W, lower=True, check_finite=False)
+                variance = diagonal - np.einsum("ij,ij->j", W, W) + np.einsum("ij,ij->j", V, V)
+                mean[part] = self.mean_(distance[part]) + scale[part] * (weights @ W)
+                std[part] = scale[part] * np.sqrt(np.maximum(variance, 0.0))
+                novelty[part] = np.maximum(variance, 0.0) / diagonal
+        return mean, std, novelty
 
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return (arrays, attributes): arrays to be stored as such, attributes of JSON types."""
-        arrays = {"X_train": self.X_train_, "alpha": self.alpha_}
+        arrays = {"X_train": self.X_train_, "alpha": self.alpha_, "factor": self.factor_}
         names = [p.name for p in self.kernel_.hyperparameters]
         parameters: dict[str, Any] = {name: float(getattr(self.kernel_, name)) for name in names}
         if isinstance(self.kernel_, PublishedKernel):
@@ -243,17 +260,45 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         regressor.mean_ = PriorMean(**attributes["mean"])
         regressor.X_train_ = np.ascontiguousarray(arrays["X_train"], dtype=np.float32)
         regressor.alpha_ = np.ascontiguousarray(arrays["alpha"], dtype=float)
+        # Column order, as LAPACK made it: the same calls on the same layout give the same bits.
+        regressor.factor_ = np.asfortranarray(arrays["factor"], dtype=float)
         return regressor
 
-    # Found from X_train_ when it is first needed: storing it would make models six times as large.
-    _factor = None
-
-    def _factorise(self) -> NDArray[np.float64]:
-        """Return the lower Cholesky factor of K + noise."""
+    def _prior_factor(self) -> NDArray[np.float64]:
+        """Return the lower Cholesky factor L of the kernel matrix of the inducing bonds, made definite."""
         K = self.kernel_(self.X_train_.astype(float))
-        K[np.diag_indices_from(K)] += self.noise_
-        self._factor = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
-        return self._factor
+        K[np.diag_indices_from(K)] += JITTER * float(np.mean(np.diag(K)))
+        return cholesky(K, lower=True, overwrite_a=True, check_finite=False)
+
+    def _whitened(self, prior: NDArray, chunk: NDArray) -> NDArray[np.float64]:
+        """Return W = L^-1 K (inducing, bonds): weights on its rows have unit normal priors."""
+        return solve_triangular(
+            prior, self.kernel_(chunk, self.X_train_.astype(float)).T, lower=True, check_finite=False, overwrite_b=True
+        )
+
+    def _moments(self, prior: NDArray, X: NDArray, residual: NDArray) -> tuple[NDArray, NDArray]:
+        """Return W W' / noise and W r / noise, summed over the bonds in chunks."""
+        precision, moment = np.zeros((len(prior), len(prior))), np.zeros(len(prior))
+        for start in range(0, len(X), CHUNK):
+            W = self._whitened(prior, X[start : start + CHUNK].astype(float))
+            precision += W @ W.T
+            moment += W @ residual[start : start + CHUNK]
+        return precision / self.noise_, moment / self.noise_
+
+    def _solve(self, prior: NDArray, precision: NDArray, moment: NDArray) -> None:
+        """Set the weights of the kernel sum and the factor T of the variance, diag - |T^-1 k|².
+
+        With M = W W' / noise the variance is that of the prior less k' L^-T (1 - (1 + M)^-1) L^-1 k, and the inverse of
+        1 - (1 + M)^-1 is 1 + M^-1: T = L chol(1 + M^-1). Directions that no bond tells of have no inverse in M; a
+        billionth of the largest stands for it.
+        """
+        one = np.eye(len(prior))
+        factor = cholesky(precision + one, lower=True, check_finite=False)
+        weights = cho_solve((factor, True), moment, check_finite=False)
+        self.alpha_ = solve_triangular(prior, weights, lower=True, trans="T", check_finite=False)
+        told = cholesky(precision + 1e-9 * np.trace(precision) * one, lower=True, check_finite=False)
+        inverse = cho_solve((told, True), one, check_finite=False)
+        self.factor_ = np.asfortranarray(prior @ cholesky(one + inverse, lower=True, check_finite=False))
 
     def _fit_hyperparameters(self, X: NDArray, residual: NDArray) -> None:
         """Maximise the marginal likelihood times the prior of the hyperparameters."""
@@ -264,16 +309,18 @@ class BondRegressor(RegressorMixin, BaseEstimator):
             process.fit(X, residual)
         self.kernel_, self.noise_ = process.kernel_.k1, float(process.kernel_.k2.noise_level)
 
-    def _left_out_z(self, factor: NDArray, groups: NDArray) -> float:
-        """Return the root mean square of the standardised errors of groups predicted from all the others.
 
-        With P = (K + noise)^-1 the residuals of a group G left out are P_GG^-1 alpha_G, and their covariance is P_GG^-1
-        (Rasmussen & Williams, section 5.4.2, for single points; blocks follow in the same way).
-        """
-        precision = cho_solve((factor, True), np.eye(len(factor)), check_finite=False)
-        z2 = []
-        for label in np.unique(groups):
-            mask = groups == label
-            covariance = np.linalg.inv(precision[np.ix_(mask, mask)])
-            z2.append(np.square(covariance @ self.alpha_[mask]) / np.diag(covariance))
-        return float(np.sqrt(np.mean(np.concatenate(z2))))
+def check_training_data(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return (X, y) as arrays.
+
+    Raises
+    ------
+    ValueError
+        For arrays of different lengths, fewer than three bonds, or a number that is not finite.
+    """
+    X, y = np.asarray(X, dtype=np.float32), np.asarray(y, dtype=float)
+    if X.ndim != 2 or y.shape != (len(X),) or len(y) < 3:
+        raise ValueError(f"training needs three bonds at least, one strength for each; X {X.shape}, y {y.shape}")
+    if not (np.isfinite(X).all() and np.isfinite(y).all()):
+        raise ValueError("training data hold numbers that are not finite: leave these bonds out")
+    return X, y

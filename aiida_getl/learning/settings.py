@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aiida_getl.learning.descriptors import BondCentreSoap, EndAtomSoap, from_settings
+from aiida_getl.learning.descriptors import BondCentreSoap, BondEnvironment, EndAtomSoap, from_settings
 
 DEFAULTS: dict[str, Any] = {
     #: bonds longer than this (Å) are neither learnt nor predicted; LOBSTER listed the published ones up to it
     "r_max": 4.2,
-    #: bonds of one type to train on at most, drawn at random: the cost of training grows with the cube
-    "max_bonds": 2500,
+    #: bonds of one type to train on at most, drawn at random
+    "max_bonds": 100_000,
     #: of these, bonds to find the hyperparameters on at most
     "max_bonds_hyperparameters": 600,
+    #: bonds that a prediction sums over at most; fewer bonds than this are an exact Gaussian process
+    "max_inducing": 600,
     #: a bond type with fewer is not trained
     "min_bonds": 30,
     #: what is left out together in validation: composition, run, strain, random (leaky), or auto: run if there are two
@@ -24,12 +26,15 @@ DEFAULTS: dict[str, Any] = {
     "learning_curve": True,
 }
 
+#: kinds of descriptors that a model can learn from, the best first
+LEARNT_FROM = (BondEnvironment.kind, BondCentreSoap.kind)
+
 GROUP_BY = ("auto", "composition", "run", "strain", "random")
 
 
 def default_descriptors(species: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the settings of the bond-centred descriptor, and of the published one for comparison."""
-    return [BondCentreSoap(species).settings(), EndAtomSoap(species).settings()]
+    """Return the settings of the descriptor to learn from, and of the published one for comparison."""
+    return [BondEnvironment(species).settings(), EndAtomSoap(species).settings()]
 
 
 def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +53,13 @@ def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
     if "descriptor" not in settings:
         raise ValueError("training settings need 'descriptor': the settings of a descriptor in the bond table")
     result = {**DEFAULTS, **settings, "descriptor": from_settings(settings["descriptor"]).settings()}
-    for name, smallest in (("max_bonds", 3), ("max_bonds_hyperparameters", 3), ("min_bonds", 3), ("max_folds", 2)):
+    if result["descriptor"]["kind"] not in LEARNT_FROM:
+        raise ValueError(
+            f"training setting descriptor is of the kind {result['descriptor']['kind']!r}: "
+            f"choose from {list(LEARNT_FROM)}"
+        )
+    smallest_allowed = dict.fromkeys(("max_bonds", "max_bonds_hyperparameters", "max_inducing", "min_bonds"), 3)
+    for name, smallest in {**smallest_allowed, "max_folds": 2}.items():
         value = result[name]
         if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
             raise ValueError(f"training setting {name} is {value!r}: it must be an integer, {smallest} or more")
@@ -62,7 +73,7 @@ def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def complete_settings(settings: dict[str, Any], descriptors: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return training settings with the bond-centred descriptor of a data set, as it was made there.
+    """Return training settings with the best descriptor of a data set that can be learnt from, as it was made there.
 
     Parameters
     ----------
@@ -72,10 +83,9 @@ def complete_settings(settings: dict[str, Any], descriptors: dict[str, dict[str,
     Raises
     ------
     ValueError
-        If the data set has no bond-centred descriptor, or as :func:`validate_settings`.
+        If the data set has none of them, or as :func:`validate_settings`.
     """
-    if BondCentreSoap.kind not in descriptors:
-        raise ValueError(
-            f"the data set holds {sorted(descriptors)}, not the {BondCentreSoap.kind!r} that is learnt from"
-        )
-    return validate_settings({**settings, "descriptor": descriptors[BondCentreSoap.kind]})
+    for kind in LEARNT_FROM:
+        if kind in descriptors:
+            return validate_settings({**settings, "descriptor": descriptors[kind]})
+    raise ValueError(f"the data set holds {sorted(descriptors)}, and none of {list(LEARNT_FROM)} that is learnt from")

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_getl.learning.dataset import BondTable
-from aiida_getl.learning.descriptors import EndAtomSoap, from_settings
-from aiida_getl.learning.kernels import BondSoapKernel, DistanceKernel, PublishedKernel
+from aiida_getl.learning.descriptors import BondEnvironment, EndAtomSoap, from_settings
+from aiida_getl.learning.ensemble import BondEnsemble
+from aiida_getl.learning.kernels import DistanceKernel, PublishedKernel
 from aiida_getl.learning.model import EtlModel
 from aiida_getl.learning.regression import BondRegressor
 from aiida_getl.learning.settings import validate_settings
@@ -28,7 +29,10 @@ PUBLISHED_PARAMETERS = {
 
 METHODS = ("distance_only", "published", "model")
 
-Fit = Callable[[NDArray, NDArray, NDArray, str], BondRegressor]
+#: Bonds that the methods for comparison train on at most, exactly: as many as were published, and then some.
+MAX_BONDS_COMPARED = 2500
+
+Fit = Callable[[NDArray, NDArray, NDArray, str], BondRegressor | BondEnsemble]
 
 
 def train(table: BondTable, settings: dict[str, Any], seed: int) -> EtlModel:
@@ -49,14 +53,17 @@ def train(table: BondTable, settings: dict[str, Any], seed: int) -> EtlModel:
     groups = group_labels(table, grouping(table, settings["group_by"]), seed=seed)
     fit = methods(table, settings, seed)["model"]
     kind = settings["descriptor"]["kind"]
-    regressors, ranges, untrained = {}, {}, {}
+    regressors: dict[str, BondEnsemble] = {}
+    ranges, untrained = {}, {}
     for name in table.types():
         rows = np.flatnonzero(table.type == name)
         if len(rows) < settings["min_bonds"]:
             untrained[name] = f"{len(rows)} bonds, at least {settings['min_bonds']} are needed (min_bonds)"
             continue
         part = table.select(rows)
-        regressors[name] = fit(part.design_matrix(kind), part.strength, groups[rows], name)
+        regressor = fit(part.design_matrix(kind), part.strength, groups[rows], name)
+        assert isinstance(regressor, BondEnsemble)
+        regressors[name] = regressor
         ranges[name] = (float(part.distance.min()), float(part.distance.max()))
     return EtlModel(regressors, ranges, settings["descriptor"], float(settings["r_max"]), untrained, settings, seed)
 
@@ -93,10 +100,13 @@ def descriptor_of(method: str, settings: dict[str, Any]) -> str:
 def methods(table: BondTable, settings: dict[str, Any], seed: int) -> dict[str, Fit]:
     """Return what trains each method: (X, y, groups, bond type) to a regressor."""
     size = {
-        "max_bonds": settings["max_bonds"],
+        "max_bonds": min(settings["max_bonds"], MAX_BONDS_COMPARED),
         "max_bonds_hyperparameters": settings["max_bonds_hyperparameters"],
+        "max_inducing": MAX_BONDS_COMPARED,
         "seed": seed,
     }
+    descriptor = from_settings(settings["descriptor"])
+    n_screening = descriptor.n_screening if isinstance(descriptor, BondEnvironment) else 0
 
     def distance_only(X: NDArray, y: NDArray, groups: NDArray, name: str) -> BondRegressor:
         return BondRegressor(kernel=DistanceKernel(), **size).fit(X[:, :1], y, groups)
@@ -109,7 +119,13 @@ def methods(table: BondTable, settings: dict[str, Any], seed: int) -> dict[str, 
         ).fit(X, y)
 
     def model(X: NDArray, y: NDArray, groups: NDArray, name: str) -> BondRegressor:
-        return BondRegressor(kernel=BondSoapKernel(), **size).fit(X, y, groups)
+        return BondEnsemble(
+            n_screening,
+            max_bonds=settings["max_bonds"],
+            max_bonds_hyperparameters=settings["max_bonds_hyperparameters"],
+            max_inducing=settings["max_inducing"],
+            seed=seed,
+        ).fit(X, y, groups)
 
     table_of_methods: dict[str, Fit] = {"distance_only": distance_only, "published": published, "model": model}
     if EndAtomSoap.kind not in table.descriptors:

@@ -69,12 +69,42 @@ def test_reloaded_predicts_the_same_bits(model, make_cell, tmp_path):
     assert again.to_arrays()[1] == attributes
 
 
-def test_bad_input_is_refused(model, make_cell):
-    with pytest.raises(ValueError, match=r"not \['Al'\]"):
-        model.predict(make_cell(95, ("Al", "Cu")))
+def test_an_unknown_element_does_not_spoil_the_others(model, make_cell):
+    pure = make_cell(95, ("Cu",) * 20 + ("Zr",) * 20, 11.0)
+    mixed = pure.copy()
+    mixed.symbols[0] = "Al"
+    before, after = model.predict(pure), model.predict(mixed)
+    assert before.bonds.keys() == after.bonds.keys()
+    own = (after.bonds.atom_i == 0) | (after.bonds.atom_j == 0)
+    np.testing.assert_array_equal(after.unknown_type, own)
+    assert np.isnan(after.mean[own]).all()
+    assert np.isfinite(after.mean[~own]).all()
+    assert np.isfinite(after.std[~own]).all()
+    changed = ~own & (np.abs(after.mean - before.mean) > 1e-6)
+    assert changed.any()
+    # what lies within 5 Å of the stranger says so
+    distances = pure.get_distances(0, np.arange(1, len(pure)), mic=True)
+    near = np.concatenate([[False], distances < 5.0])
+    flagged = near[after.bonds.atom_i] | near[after.bonds.atom_j]
+    assert after.novel_environment[flagged & ~own].all()
+    assert not model.predict(pure, return_std=False).novel_environment.any()
+
+
+def test_environments_unlike_the_training_data_are_novel(model, make_cell):
+    usual = model.predict(make_cell(94))
+    assert usual.novel_environment.mean() < 0.1
+    squeezed = make_cell(94)
+    squeezed.set_cell(np.asarray(squeezed.cell) * 0.75, scale_atoms=True)
+    strange = model.predict(squeezed)
+    inside = ~strange.outside_range
+    assert strange.novel_environment[inside].mean() > max(0.3, 5 * usual.novel_environment.mean())
+    assert strange.std[inside].mean() > 1.2 * usual.std.mean()
+
+
+def test_bad_input_is_refused(model):
     arrays, attributes = model.to_arrays()
     with pytest.raises(ValueError, match="format 99"):
         EtlModel.from_arrays(arrays, {**attributes, "format": 99})
-    del arrays["Zr-Cu.alpha"]
-    with pytest.raises(ValueError, match=r"lacks the arrays \['Zr-Cu.alpha'\]"):
+    del arrays["Zr-Cu.soap.alpha"]
+    with pytest.raises(ValueError, match=r"model of Zr-Cu is incomplete: it lacks the arrays \['soap.alpha'\]"):
         EtlModel.from_arrays(arrays, attributes)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from aiida_getl.learning.settings import DEFAULTS, default_descriptors, validate_settings
+from aiida_getl.learning.descriptors import from_settings
+from aiida_getl.learning.settings import DEFAULTS, validate_settings
 
 DESCRIPTOR = {"kind": "bond_centre_soap", "species": ["Cu", "Zr"]}
 
@@ -11,7 +12,7 @@ def test_defaults_are_filled_in():
     settings = validate_settings({"descriptor": DESCRIPTOR, "max_bonds": 500})
     assert settings["max_bonds"] == 500
     assert {**settings, "max_bonds": DEFAULTS["max_bonds"]} == {**DEFAULTS, "descriptor": settings["descriptor"]}
-    assert settings["descriptor"] == default_descriptors(["Cu", "Zr"])[0]
+    assert settings["descriptor"] == from_settings(DESCRIPTOR).settings()
     assert validate_settings(settings) == settings
 
 
