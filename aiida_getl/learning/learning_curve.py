@@ -23,8 +23,10 @@ SELECTIONS = (*METHODS, BY_GROUP)
 
 #: Number of resamplings of the groups behind the forecast's interval.
 N_BOOTSTRAP = 500
-#: The forecast is made from sizes down to this share of the largest.
-FORECAST_FROM = 1 / 16
+#: The forecast is made from sizes down to this share of the largest: curves flatten.
+FORECAST_FROM = 1 / 4
+#: What the forecast is made of: more bonds of groups already there at the least, other groups at the most.
+FORECAST_OF = ("random", BY_GROUP)
 #: More bonds are worth while if twice as many lower the error by this share.
 WORTHWHILE = 0.1
 
@@ -39,7 +41,7 @@ class LearningCurve:
     n_groups : number of groups
     points : by bond type and selection, a list with ``n_bonds`` trained on, ``rmse`` and ``rmse_error`` in eV,
         ``z_std`` and ``coverage_95``, see :func:`aiida_getl.learning.metrics.regression_metrics`
-    forecast : by bond type, see :func:`forecast`; with its ``selection``
+    forecast : by bond type, see :func:`forecast`
     skipped : by bond type, why it has no curve
     """
 
@@ -73,7 +75,7 @@ def learning_curve(
     Parameters
     ----------
     table, settings, seed : as for :func:`aiida_getl.learning.training.train`
-    selections : of :data:`SELECTIONS`; the forecast is made from ``by_group``, or else the first
+    selections : of :data:`SELECTIONS`; the forecast is made from ``random`` and ``by_group``, or else the first
     sizes : numbers of training bonds; by default ``min_bonds``, twice as many, ... and as many as every fold has, or
         ``max_bonds``
     progress : called after each bond type and selection
@@ -98,16 +100,18 @@ def learning_curve(
             skipped[split.name] = f"its {len(split.rows)} bonds are fewer than the smallest size {min(sizes or [0])}"
             continue
         X = split.table.design_matrix(descriptor_of("model", settings))
-        basis = BY_GROUP if BY_GROUP in selections else selections[0]
-        points[split.name] = {}
+        basis = [name for name in FORECAST_OF if name in selections] or [selections[0]]
+        points[split.name], basis_errors = {}, []
         for selection in selections:
             errors, curve = _curve(split, X, fit, selection, own, seed)
             points[split.name][selection] = curve
-            if selection == basis and len(own) > 2:
-                forecasts[split.name] = {"selection": basis, **forecast(own, errors, split.groups, seed)}
+            if selection in basis:
+                basis_errors.append(errors)
             if progress is not None:
                 done = (len(points) - 1) * len(selections) + len(points[split.name])
                 progress(done, len(splits) * len(selections), f"{split.name}, {selection.replace('_', ' ')}")
+        if len(own) > 2:
+            forecasts[split.name] = forecast(own, basis_errors, split.groups, seed)
     return LearningCurve(by, n_groups, points, forecasts, skipped)
 
 
@@ -159,51 +163,54 @@ def _order(
     return rows[select(selection, X[rows], n, seed, split.table.strength[rows], fit_std)]  # type: ignore[arg-type]
 
 
-def forecast(sizes: Sequence[int], errors: NDArray, groups: NDArray, seed: int) -> dict[str, Any]:
-    """Extrapolate a learning curve to twice as many bonds by a power law.
+def forecast(sizes: Sequence[int], errors: Sequence[NDArray], groups: NDArray, seed: int) -> dict[str, Any]:
+    """Extrapolate learning curves to twice as many bonds by power laws.
 
-    RMSE = a n^-b is fitted to the upper part of the curve; the interval comes from resampling the groups, whose errors
-    are independent where those of bonds are not. With few groups it is too narrow rather than too wide.
+    RMSE = a n^-b is fitted to the upper part of each curve; resampling the groups, whose errors are independent where
+    those of bonds are not, gives its interval. That of the forecast holds all of them. With few groups it is too narrow
+    rather than too wide.
 
     Parameters
     ----------
     sizes : numbers of training bonds, increasing
-    errors : (sizes, n) eV
+    errors : of each curve (sizes, n) eV
     groups : (n,)
     seed : of the resampling
 
     Returns
     -------
     dict
-        ``n_bonds``, ``rmse`` (eV) now; ``exponent`` b; ``rmse_doubled`` with twice as many bonds, and its 68 %
-        interval ``rmse_doubled_low``, ``rmse_doubled_high`` in eV; ``more_bonds``: ``help`` if the error would fall by
-        a tenth or more even at the upper end of the interval, ``do not help`` if not even at the lower end, else
-        ``uncertain``; ``message``, the same in a sentence.
+        ``n_bonds``, ``rmse`` (eV) now; ``exponent`` b, the mean of the curves; ``rmse_doubled`` with twice as many
+        bonds by it, and the 68 % interval ``rmse_doubled_low``, ``rmse_doubled_high`` in eV; ``more_bonds``: ``help``
+        if the error would fall by a tenth or more even at the upper end of the interval, ``do not help`` if not even at
+        the lower end, else ``uncertain``; ``message``, the same in a sentence.
 
     Raises
     ------
     ValueError
-        For fewer than two sizes.
+        For fewer than two sizes, or no curve.
     """
     n = np.asarray(sizes, dtype=float)
-    if len(n) < 2 or errors.shape != (len(n), len(groups)):
-        raise ValueError(f"a forecast needs two sizes or more, and an error of each bond at each: {errors.shape}")
+    if len(n) < 2 or not errors or any(own.shape != (len(n), len(groups)) for own in errors):
+        shapes = [own.shape for own in errors]
+        raise ValueError(f"a forecast needs two sizes or more, and an error of each bond at each: {len(n)}, {shapes}")
     _, index = np.unique(groups, return_inverse=True)
     n_groups = int(index.max()) + 1
-    squares = np.array([np.bincount(index, weights=row**2) for row in errors])
     counts = np.bincount(index)
+    draws = np.random.default_rng(seed).integers(n_groups, size=(N_BOOTSTRAP, n_groups))
     upper = n >= FORECAST_FROM * n[-1]
     upper[-2:] = True
-    draws = np.random.default_rng(seed).integers(n_groups, size=(N_BOOTSTRAP, n_groups))
-    resampled = squares[:, draws].sum(axis=2) / counts[draws].sum(axis=1)
-    now = np.sqrt(np.mean(errors[-1] ** 2))
-    exponent = _exponents(n[upper], np.sqrt(squares[upper].sum(axis=1, keepdims=True) / len(groups)))[0]
-    # What is uncertain is the slope: the error now is known as well as it can be.
-    doubled = now * 2.0 ** -_exponents(n[upper], np.sqrt(resampled[upper]))
-    low, high = np.quantile(doubled, [0.16, 0.84])
+    exponents, intervals = [], []
+    for own in errors:
+        squares = np.array([np.bincount(index, weights=row**2) for row in own[upper]])
+        resampled = squares[:, draws].sum(axis=2) / counts[draws].sum(axis=1)
+        exponents.append(_exponents(n[upper], np.sqrt(np.mean(own[upper] ** 2, axis=1, keepdims=True)))[0])
+        # What is uncertain is the slope: the error now is known as well as it can be.
+        intervals.append(np.quantile(2.0 ** -_exponents(n[upper], np.sqrt(resampled)), [0.16, 0.84]))
+    now, exponent = float(np.sqrt(np.mean(errors[-1][-1] ** 2))), float(np.mean(exponents))
+    low, high = now * float(np.min(intervals)), now * float(np.max(intervals))
     bound = (1.0 - WORTHWHILE) * now
     verdict = "help" if high <= bound else "do not help" if low > bound else "uncertain"
-    expected = float(now * 2.0**-exponent)
     sentence = {
         "help": "more bonds help",
         "do not help": "more bonds of this kind help little",
@@ -211,15 +218,15 @@ def forecast(sizes: Sequence[int], errors: NDArray, groups: NDArray, seed: int) 
     }[verdict]
     return {
         "n_bonds": int(sizes[-1]),
-        "rmse": float(now),
-        "exponent": float(exponent),
-        "rmse_doubled": expected,
-        "rmse_doubled_low": float(low),
-        "rmse_doubled_high": float(high),
+        "rmse": now,
+        "exponent": exponent,
+        "rmse_doubled": now * 2.0**-exponent,
+        "rmse_doubled_low": low,
+        "rmse_doubled_high": high,
         "more_bonds": verdict,
         "message": (
             f"{sentence}: with {2 * int(sizes[-1])} instead of {int(sizes[-1])} training bonds the RMSE would go from "
-            f"{now:.3f} to {expected:.3f} eV ({low:.3f} to {high:.3f})"
+            f"{now:.3f} to {now * 2.0**-exponent:.3f} eV ({low:.3f} to {high:.3f})"
         ),
     }
 

@@ -45,9 +45,8 @@ def test_ends_where_all_bonds_are_trained_on(curve):
     np.testing.assert_allclose(last, last[0], rtol=0.25)
 
 
-def test_forecast_is_of_whole_groups(curve):
+def test_forecast_starts_from_the_last_point(curve):
     result = curve.forecast["Zr-Cu"]
-    assert result["selection"] == "by_group"
     assert result["rmse"] == pytest.approx(curve.points["Zr-Cu"]["by_group"][-1]["rmse"])
     assert result["rmse_doubled"] < result["rmse"]
     assert f"instead of {result['n_bonds']} training bonds" in result["message"]
@@ -71,7 +70,8 @@ def power_law(exponent, n_groups=12, per_group=40, floor=0.0):
 
 
 def test_forecast_of_a_power_law():
-    result = forecast(*power_law(0.4), seed=0)
+    sizes, errors, groups = power_law(0.4)
+    result = forecast(sizes, [errors], groups, seed=0)
     assert result["exponent"] == pytest.approx(0.4)
     assert result["rmse_doubled"] == pytest.approx(result["rmse"] * 2**-0.4)
     assert result["more_bonds"] == "help"
@@ -80,11 +80,22 @@ def test_forecast_of_a_power_law():
 
 def test_forecast_of_a_level_and_of_an_unclear_curve():
     sizes, errors, groups = power_law(0.02)
-    assert forecast(sizes, errors, groups, 0)["more_bonds"] == "do not help"
+    assert forecast(sizes, [errors], groups, 0)["more_bonds"] == "do not help"
     sizes, errors, groups = power_law(0.15)  # a tenth less with twice as many, the limit of what is worth while
-    rng = np.random.default_rng(0)
-    scatter = errors * rng.uniform(0.3, 1.7, size=(len(sizes), 12))[:, groups]
-    assert forecast(sizes, scatter, groups, 0)["more_bonds"] == "uncertain"
+    tilt = np.linspace(0.6, 1.4, len(sizes))[:, None]
+    scatter = errors * np.where(groups % 2, tilt, tilt[::-1])  # groups that disagree about the slope
+    assert forecast(sizes, [scatter], groups, 0)["more_bonds"] == "uncertain"
+
+
+def test_forecast_spans_its_curves():
+    """More bonds of the same groups may not help where other groups would."""
+    sizes, steep, groups = power_law(0.4)
+    _, level, _ = power_law(0.02)
+    level *= steep[-1, 0] / level[-1, 0]
+    both = forecast(sizes, [level, steep], groups, 0)
+    assert both["more_bonds"] == "uncertain"
+    assert both["rmse_doubled_low"] == pytest.approx(both["rmse"] * 2**-0.4)
+    assert both["rmse_doubled_high"] == pytest.approx(both["rmse"] * 2**-0.02)
 
 
 def test_bad_input_is_refused(bonds):
@@ -93,4 +104,4 @@ def test_bad_input_is_refused(bonds):
     with pytest.raises(ValueError, match="three bonds or more"):
         learning_curve(bonds, SETTINGS, 0, ["random"], sizes=[2])
     with pytest.raises(ValueError, match="two sizes"):
-        forecast([10], np.ones((1, 3)), np.arange(3), 0)
+        forecast([10], [np.ones((1, 3))], np.arange(3), 0)

@@ -20,7 +20,7 @@ POINTS = {
 }
 FORECAST = {
     "Zr-Cu": forecast(
-        SIZES, np.array([n**-0.4 * RNG.normal(size=80) for n in SIZES]), np.repeat(np.arange(8), 10), seed=0
+        SIZES, [np.array([n**-0.4 * RNG.normal(size=80) for n in SIZES])], np.repeat(np.arange(8), 10), seed=0
     )
 }
 IMPORTANCE = {
