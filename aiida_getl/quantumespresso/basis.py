@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from aiida_getl.quantumespresso.upf import Shell, Upf
+from aiida_getl.quantumespresso.upf import Shell, Upf, read_upf
 
 
 def projected_shells(upf: Upf) -> tuple[Shell, ...]:
@@ -78,3 +80,35 @@ def recommended_nbnd(symbols: Iterable[str], basis: Mapping[str, Sequence[Shell]
     if margin < 0:
         raise ValueError(f"a margin of {margin} gives fewer bands than basis functions: give 0 or more")
     return math.ceil(round(n_basis(symbols, basis) * (1 + margin), 6))
+
+
+def markdown_table(folder: Path) -> str:
+    """Return the default basis of every UPF file in a folder.
+
+    Raises
+    ------
+    ValueError
+        For a folder without UPF files, and for a file that cannot be read.
+    """
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".upf")
+    if not files:
+        raise ValueError(f"{folder} has no UPF files: name a folder of pseudopotentials")
+    lines = [
+        "| element | kind | valence electrons | default basis | functions | empty shells left out | file |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for file in files:
+        upf = read_upf(file)
+        basis = default_basis(upf)
+        empty = [shell.label for shell in projected_shells(upf) if shell not in basis]
+        lines.append(
+            f"| {upf.element} | {upf.kind} | {upf.z_valence:g} | {' '.join(shell.label for shell in basis)} | "
+            f"{n_functions(basis)} | {' '.join(empty)} | {file.name} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m aiida_getl.quantumespresso.basis FOLDER")
+    print(markdown_table(Path(sys.argv[1])), end="")
