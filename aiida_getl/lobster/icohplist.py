@@ -114,11 +114,13 @@ class IcohpList:
 
     def to_bonds(self, atoms: Atoms | None = None) -> tuple[BondList, NDArray[np.float64]]:
         """Return every bond once, in the canonical direction, with its value (n, nspin); see :meth:`unique_bonds`."""
-        bonds, rows = self.unique_bonds(atoms)
+        bonds, rows, _ = self.unique_bonds(atoms)
         return bonds, self.icohp[rows]
 
-    def unique_bonds(self, atoms: Atoms | None = None) -> tuple[BondList, NDArray[np.int64]]:
-        """Return every bond once, in the canonical direction, and the row of the list that each is from, (n,).
+    def unique_bonds(self, atoms: Atoms | None = None) -> tuple[BondList, NDArray[np.int64], NDArray[np.bool_]]:
+        """Return every bond once, in the canonical direction, its row of the list, and whether it was turned round.
+
+        The latter two are (n,). Of a bond turned round, the first orbital of a pair is that of the second atom.
 
         An atom bonded to its own image is listed with +T and -T: one of them is kept. A row of LOBSTER 2 is the average
         of the bonds of two atoms of one length: each of them gets it.
@@ -145,11 +147,11 @@ class IcohpList:
         listed = BondList(self.atom_i, self.atom_j, self.translation, self.distance)
         if atoms is not None:
             listed = _fit(listed, atoms)
-        i, j, t, _ = canonical_direction(listed)
+        i, j, t, turned = canonical_direction(listed)
         _, first = np.unique(np.column_stack([i, j, t]), axis=0, return_index=True)
-        return BondList(i[first], j[first], t[first], self.distance[first]), first
+        return BondList(i[first], j[first], t[first], self.distance[first]), first, turned[first]
 
-    def _averaged_bonds(self, atoms: Atoms) -> tuple[BondList, NDArray[np.int64]]:
+    def _averaged_bonds(self, atoms: Atoms) -> tuple[BondList, NDArray[np.int64], NDArray[np.bool_]]:
         assert self.n_averaged is not None
         _check_atoms(self.atom_i, self.atom_j, atoms)
         near = find_bonds(atoms.positions, atoms.cell[:], self.distance.max() + DISTANCE_TOLERANCE)
@@ -169,7 +171,8 @@ class IcohpList:
                 )
             chosen.append(fits)
             rows.append(np.full(len(fits), row))
-        return near.select(np.concatenate(chosen)), np.concatenate(rows)
+        order = np.concatenate(rows)
+        return near.select(np.concatenate(chosen)), order, (self.atom_i > self.atom_j)[order]
 
 
 def _check_atoms(atom_i: NDArray[np.int64], atom_j: NDArray[np.int64], atoms: Atoms) -> None:

@@ -96,13 +96,13 @@ class LobsterParser(Parser):
         log = self.report
         atoms = self.node.inputs.structure.get_ase()
         try:
-            bonds, rows = icohps.unique_bonds(atoms)
+            bonds, rows, turned = icohps.unique_bonds(atoms)
         except ValueError as exception:
             return self.exit_codes.ERROR_STRUCTURE_MISMATCH.format(reason=exception)
         finite = np.isfinite(icohps.icohp[rows]).all(axis=1)
         lumped = find_lumped(bonds, self.node.inputs.parent_folder.creator)
         kept = finite & ~lumped
-        bonds, rows = bonds.select(kept), rows[kept]
+        bonds, rows, turned = bonds.select(kept), rows[kept], turned[kept]
         # The distances of the structure itself have all digits.
         bonds = replace(bonds, distance=np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1))
         lists = {kind: self._read_list(kind) for kind in ("COOP", "COBI")}
@@ -119,7 +119,7 @@ class LobsterParser(Parser):
                 if matched is not None:
                     node.set_array(f"i{kind.lower()}", matched)
         self.out("bonds", node)
-        self._store_orbitals(icohps, rows, lists)
+        self._store_orbitals(icohps, rows, turned, lists)
         self._store_curves(icohps, rows)
         self._store_populations(atoms.get_chemical_symbols())
 
@@ -170,16 +170,20 @@ class LobsterParser(Parser):
         last = sanitise(said[-1].strip()[:300]) if said else "it said nothing"
         return self.exit_codes.ERROR_ICOHPLIST_MISSING.format(reason=last)
 
-    def _store_orbitals(self, icohps: IcohpList, rows: NDArray, lists: dict[str, IcohpList | None]) -> None:
+    def _store_orbitals(
+        self, icohps: IcohpList, rows: NDArray, turned: NDArray, lists: dict[str, IcohpList | None]
+    ) -> None:
         position = np.full(len(icohps), -1)
         position[rows] = np.arange(len(rows))
         kept = np.flatnonzero(position[icohps.orbitals.bond] >= 0) if len(icohps.orbitals) else np.zeros(0, dtype=int)
         if not len(kept):
             return
         node = orm.ArrayData()
-        node.set_array("bond", position[icohps.orbitals.bond[kept]])
-        node.set_array("orbital_i", icohps.orbitals.orbital_i[kept])
-        node.set_array("orbital_j", icohps.orbitals.orbital_j[kept])
+        bond = position[icohps.orbitals.bond[kept]]
+        names = icohps.orbitals.orbital_i[kept], icohps.orbitals.orbital_j[kept]
+        node.set_array("bond", bond)
+        node.set_array("orbital_i", np.where(turned[bond], names[1], names[0]))
+        node.set_array("orbital_j", np.where(turned[bond], names[0], names[1]))
         node.set_array("icohp", icohps.orbitals.icohp[kept])
         for kind, values in lists.items():
             if values is not None and len(values.orbitals) and np.array_equal(values.label, icohps.label):

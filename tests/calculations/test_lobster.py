@@ -3,6 +3,7 @@
 import pytest
 from aiida import orm
 from aiida.common.folders import SandboxFolder
+from aiida.common.links import LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.plugins import CalculationFactory
@@ -126,4 +127,127 @@ def test_folders_on_another_computer_are_refused(inputs, submit, name, aiida_com
     elsewhere = aiida_computer_local(label="elsewhere", configure=False)
     inputs[name] = orm.RemoteData(computer=elsewhere, remote_path="/scratch").store()
     with pytest.raises(ValueError, match=f"{name} lies on 'elsewhere', the code runs on 'localhost'"):
+        submit(inputs)
+
+
+def test_settings_reach_the_job(inputs, submit):
+    inputs["settings"] = orm.Dict(
+        {
+            "num_threads": 3,
+            "cmdline": ["--layout", "4"],
+            "retrieve_curves": False,
+            "additional_retrieve_list": ["bandOverlaps.lobster"],
+        }
+    )
+    calcinfo = submit(inputs)
+    assert "export OMP_NUM_THREADS=3\n" in calcinfo.prepend_text
+    assert calcinfo.codes_info[0].cmdline_params == ["--layout", "4"]
+    assert "COHPCAR.lobster" not in calcinfo.retrieve_list
+    assert calcinfo.retrieve_list[-1] == "bandOverlaps.lobster"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threads": 3}, "setting 'threads' is unknown"),
+        ({"num_threads": 0}, "setting 'num_threads' is 0"),
+        ({"num_threads": True}, "setting 'num_threads' is True"),
+        ({"max_charge_spilling": 5}, "a fraction between 0 and 1"),
+        ({"cmdline": "--layout 4"}, "a list of texts"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(inputs, submit, settings, message):
+    inputs["settings"] = orm.Dict(settings)
+    with pytest.raises(ValueError, match=message):
+        submit(inputs)
+
+
+def test_mpi_is_refused(inputs, submit, getl_computer):
+    inputs["metadata"] = {"options": {"withmpi": True}}
+    with pytest.raises(ValueError, match="binds all threads"):
+        submit(inputs)
+    del inputs["metadata"]
+    inputs["code"] = orm.InstalledCode(
+        label="lobster-mpi", computer=getl_computer, filepath_executable="/opt/lobster", with_mpi=True
+    ).store()
+    with pytest.raises(ValueError, match="set up the code with `with_mpi: false`"):
+        submit(inputs)
+
+
+def test_cleaned_folder_is_refused_also_through_a_copy_of_its_node(inputs, submit, getl_computer):
+    inputs["parent_folder"] = orm.RemoteData(computer=getl_computer, remote_path="/scratch/cleaned").store()
+    copy = orm.RemoteData(computer=getl_computer, remote_path="/scratch/cleaned").store()
+    copy.base.extras.set(orm.RemoteData.KEY_EXTRA_CLEANED, True)
+    with pytest.raises(ValueError, match=r"parent_folder <\d+> was cleaned"):
+        submit(inputs)
+
+
+def test_saved_projection(inputs, submit, lobster_code, getl_computer):
+    del inputs["projections_folder"]
+    inputs["code"] = lobster_code
+    inputs["parameters"] = orm.Dict({**PARAMETERS, "loadProjectionFromFile": True})
+    with pytest.raises(ValueError, match="give lobster_folder"):
+        submit(inputs)
+    inputs["lobster_folder"] = orm.RemoteData(computer=getl_computer, remote_path="/scratch/first").store()
+    assert submit(inputs).remote_symlink_list[-1][1:] == (
+        "/scratch/first/projectionData.lobster",
+        "projectionData.lobster",
+    )
+
+
+@pytest.fixture
+def pw_folder(getl_computer):
+    """Return a function that gives the folder of a pw.x calculation with these inputs and outputs."""
+
+    def build(structure, system, outputs=None, settings=None, mesh=(2, 2, 2)):
+        scf = orm.CalcJobNode(computer=getl_computer, process_type="aiida.calculations:quantumespresso.pw")
+        kpoints = orm.KpointsData()
+        kpoints.set_kpoints_mesh(list(mesh))
+        given = {
+            "structure": structure,
+            "parameters": orm.Dict({"SYSTEM": system}),
+            "settings": orm.Dict(settings or {}),
+            "kpoints": kpoints,
+        }
+        for name, node in given.items():
+            scf.base.links.add_incoming(node.store(), LinkType.INPUT_CALC, name)
+        scf.store()
+        folder = orm.RemoteData(computer=getl_computer, remote_path="/scratch/pw")
+        left = {"remote_folder": folder, "output_parameters": orm.Dict(outputs or {})}
+        for name, node in left.items():
+            node.base.links.add_incoming(scf, LinkType.CREATE, name)
+            node.store()
+        return folder
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("system", "outputs", "settings", "message"),
+    [
+        ({"nosym": True}, {"number_of_bands": 22}, {}, None),
+        ({"nosym": True}, {"number_of_bands": 19}, {}, "the basis has 20 functions but pw.x computed 19 bands"),
+        ({"nosym": True, "nbnd": 19}, {}, {}, "the basis has 20 functions but pw.x computed 19 bands"),
+        ({}, {"number_of_k_points": 4}, {}, "pw.x left out k-points by symmetry"),
+        ({}, {"number_of_k_points": 8}, {}, None),
+        ({"nosym": True}, {}, {"gamma_only": True}, "K_POINTS gamma"),
+        ({"nosym": True, "noncolin": True}, {}, {}, "non-collinear"),
+    ],
+    ids=str,
+)
+def test_what_pw_did_is_checked(inputs, submit, lobster_code, pw_folder, system, outputs, settings, message):
+    del inputs["projections_folder"]
+    inputs["code"] = lobster_code
+    inputs["parent_folder"] = pw_folder(inputs["structure"], system, outputs, settings)
+    if message is None:
+        assert submit(inputs).codes_info
+        return
+    with pytest.raises(ValueError, match=message):
+        submit(inputs)
+
+
+def test_structure_of_another_run_is_refused(inputs, submit, pw_folder):
+    other = orm.StructureData(ase=bulk("CuZr", "cesiumchloride", 3.3))
+    inputs["parent_folder"] = pw_folder(other, {"nosym": True})
+    with pytest.raises(ValueError, match="the structure is not the one that pw"):
         submit(inputs)

@@ -14,16 +14,19 @@ from aiida_getl.structures.bonds import find_bonds
 
 #: Of fcc Al with four k-points, cheap and unconverged.
 FINISHED = {path.name: path.read_text() for path in sorted((Path(__file__).parent / "lobster" / "finished").iterdir())}
+#: Of one atom of fcc Al, three bonds to its images, two of them with orbitals.
+ORBITALWISE = {path.name: path.read_bytes() for path in (Path(__file__).parent / "lobster" / "orbitalwise").iterdir()}
 PARAMETERS = {"basisFunctions": {"Al": ["3s", "3p"]}, "cohpGenerator": ["from 1.0 to 3.0"]}
 #: Those of the calculation, and coarser ones.
 KPOINTS = {"fine": ([2, 2, 2], [0.5] * 3), "gamma": ([1, 1, 1], [0.0] * 3), "coarse": ([2, 1, 1], [0.0] * 3)}
+KPOINTS["finer"] = ([3, 3, 3], [0.0] * 3)
 
 
 @pytest.fixture
 def parse(aiida_localhost):
     """Return a function that parses files (name to text, or None to leave one out) as those of a job."""
 
-    def run(files=None, structure=None, kpoints="fine", scheduler_status=None, parameters=PARAMETERS):
+    def run(files=None, structure=None, kpoints="fine", scheduler_status=None, parameters=PARAMETERS, settings=None):
         structure = structure or bulk("Al", "fcc", 4.05, cubic=True)
         scf = orm.CalcJobNode(computer=aiida_localhost, process_type="aiida.calculations:quantumespresso.pw")
         mesh = orm.KpointsData()
@@ -37,6 +40,8 @@ def parse(aiida_localhost):
         node.set_option("resources", {"num_machines": 1})
         node.set_option("output_filename", "lobster.out")
         inputs = {"structure": orm.StructureData(ase=structure), "parameters": orm.Dict(parameters)}
+        if settings is not None:
+            inputs["settings"] = orm.Dict(settings)
         for name, data in inputs.items():
             node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC, name)
         node.base.links.add_incoming(folder, LinkType.INPUT_CALC, "parent_folder")
@@ -47,7 +52,8 @@ def parse(aiida_localhost):
         retrieved = orm.FolderData()
         for name, text in {**FINISHED, **(files or {})}.items():
             if text is not None:
-                retrieved.base.repository.put_object_from_bytes(text.encode(), name)
+                content = text if isinstance(text, bytes) else text.encode()
+                retrieved.base.repository.put_object_from_bytes(content, name)
         retrieved.base.links.add_incoming(node, LinkType.CREATE, "retrieved")
         retrieved.store()
         return ParserFactory("getl.lobster").parse_from_node(node, store_provenance=False)
@@ -215,3 +221,165 @@ def test_published_glass_of_lobster_3(parse, reference_data):
     assert bonds.get_icohp()[bonds.get_bonds().keys().index((0, 1, 0, 0, 0))] == -0.41728
     assert bonds.base.attributes.get("spilling") == 0.016
     assert sum(bonds.base.attributes.get("bond_types").values()) == 738
+
+
+@pytest.fixture
+def parse_orbitalwise(parse):
+    """Return a function that parses the orbital-wise files, with some replaced."""
+
+    def run(files=None, **options):
+        structure = bulk("Al", "fcc", 4.05)
+        return parse({**only(), **ORBITALWISE, **(files or {})}, structure=structure, kpoints="finer", **options)
+
+    return run
+
+
+def test_curves_orbitals_and_populations(parse_orbitalwise):
+    outputs, node = parse_orbitalwise()
+    assert node.is_finished_ok, node.exit_message
+    assert set(outputs) == {"bonds", "results", "cohp", "orbitals", "populations"}
+    bonds = outputs["bonds"]
+    assert bonds.get_bonds().keys() == [(0, 0, 0, 1, -1), (0, 0, 1, 0, 0)]  # +T and -T are one bond
+    for kind in ("icohp", "icoop", "icobi"):
+        assert bonds.get_array(kind).shape == (2, 1)
+    assert bonds.get_array("icobi").sum() > 0
+
+    curves = {name: outputs["cohp"].get_array(name) for name in outputs["cohp"].get_arraynames()}
+    assert set(curves) == {"energies", "bond", "cohp", "icohp", "coop", "icoop", "cobi", "icobi"}
+    assert curves["bond"].tolist() == [0, 1]
+    np.testing.assert_allclose(curves["energies"], np.linspace(-10, 5, 11), atol=1e-4)
+    assert curves["cohp"].shape == curves["icobi"].shape == (2, 1, 11)
+
+    orbitals = {name: outputs["orbitals"].get_array(name) for name in outputs["orbitals"].get_arraynames()}
+    assert set(orbitals["bond"].tolist()) == {1}
+    assert orbitals["orbital_i"][:3].tolist() == ["3s"] * 3
+    assert orbitals["orbital_j"][:3].tolist() == ["3s", "3p_y", "3p_z"]
+    for kind in ("icohp", "icoop", "icobi"):
+        assert orbitals[kind].sum() == pytest.approx(bonds.get_array(kind)[1, 0], abs=1e-4)
+
+    populations = {name: outputs["populations"].get_array(name) for name in outputs["populations"].get_arraynames()}
+    assert populations["symbols"].tolist() == ["Al"]
+    assert populations["loewdin"] == pytest.approx([0.0], abs=0.01)
+    assert populations["orbital"].tolist() == ["3s", "3p_y", "3p_z", "3p_x"]
+    assert populations["gross_loewdin"].sum() == pytest.approx(3, abs=0.02)
+
+
+def test_orbitals_follow_a_bond_that_is_turned_round(parse_orbitalwise):
+    text = ORBITALWISE["ICOHPLIST.lobster"].decode()
+    header, rows = text.splitlines()[:2], text.splitlines()[2:]
+    backwards = "\n".join(header + [row for row in rows if "  -1   0   0" in row]) + "\n"
+    report = ORBITALWISE["lobsterout"].replace(b"found 3 interactions", b"found 1 interactions")
+    outputs, _ = parse_orbitalwise({"ICOHPLIST.lobster": backwards, "lobsterout": report})
+    assert outputs["bonds"].get_bonds().keys() == [(0, 0, 1, 0, 0)]
+    assert outputs["orbitals"].get_array("orbital_i")[:3].tolist() == ["3s", "3p_y", "3p_z"]
+    assert outputs["orbitals"].get_array("orbital_j")[:3].tolist() == ["3s"] * 3
+
+
+#: How an analysis may end that left files of any kind.
+DOCUMENTED = {None, 0, 110, 120, *range(302, 316), *range(410, 414), 420, *range(430, 434), 500, 501}
+
+
+@pytest.mark.parametrize("share", [0.02, 0.8])
+@pytest.mark.parametrize("name", ["ICOHPLIST.lobster", "lobsterout", "COHPCAR.lobster"])
+def test_file_cut_anywhere(parse_orbitalwise, name, share):
+    content = ORBITALWISE[name]
+    outputs, node = parse_orbitalwise({name: content[: int(share * len(content))]})
+    assert node.exit_status in DOCUMENTED - {None, 0}, node.exit_message
+    outputs["results"].store()
+    if name == "COHPCAR.lobster":
+        assert node.exit_status == 501
+        assert name in node.exit_message
+    if name != "ICOHPLIST.lobster":
+        assert outputs["bonds"].n_bonds == 2
+    elif share > 0.1:
+        assert node.exit_status == 312
+        assert outputs["bonds"].n_bonds == 1
+
+
+RUBBISH = {
+    "empty": b"",
+    "elf": b"\x7fELF\x02\x01" + bytes(range(256)) * 20,
+    "json": b'{"a": 1e999, "b": "\\ud800\\u0000", "c": [NaN]}',
+    "nested": b"[" * 100_000,
+}
+
+
+OTHERS = set(ORBITALWISE) - {"ICOHPLIST.lobster", "lobsterout"}
+
+
+@pytest.mark.parametrize("names", [{"ICOHPLIST.lobster"}, {"lobsterout"}, OTHERS], ids=["list", "report", "others"])
+@pytest.mark.parametrize("rubbish", ["empty", "elf", "json", "nested"])
+def test_rubbish_in_place_of_files(parse_orbitalwise, names, rubbish):
+    outputs, node = parse_orbitalwise(dict.fromkeys(names, RUBBISH[rubbish]))
+    assert node.exit_status in DOCUMENTED - {None, 0}, node.exit_message
+    for output in outputs.values():
+        output.store()
+    if names == OTHERS:
+        assert outputs["bonds"].n_bonds == 2
+        assert node.exit_status == 501
+
+
+def test_icohps_that_are_no_numbers_are_left_out(parse_orbitalwise):
+    text = ORBITALWISE["ICOHPLIST.lobster"].decode().splitlines(keepends=True)
+    text[2] = text[2].replace("-1.64798", "     nan")
+    assert "nan" in text[2]
+    outputs, node = parse_orbitalwise({"ICOHPLIST.lobster": "".join(text)})
+    assert node.exit_status == 433
+    assert outputs["bonds"].get_bonds().keys() == [(0, 0, 0, 1, -1)]
+
+
+def test_list_of_many_more_bonds_than_the_run_found(parse_orbitalwise):
+    lines = ORBITALWISE["ICOHPLIST.lobster"].decode().splitlines(keepends=True)
+    many = "".join(lines[:2] + [f"{n:7d} {lines[2][8:]}" for n in range(1, 301)])
+    _, node = parse_orbitalwise({"ICOHPLIST.lobster": many})
+    assert node.exit_status == 311
+    assert "it has 300 bonds, the run found 3" in node.exit_message
+
+
+@pytest.mark.parametrize(
+    ("settings", "report", "status", "message"),
+    [
+        ({"max_charge_spilling": 0.01}, {}, 432, "charge spilling of 1.05% exceeds the limit of 1.00%"),
+        ({"max_charge_spilling": 0.02}, {}, 0, ""),
+        (
+            {"max_kpoints_not_orthonormalized": 0.05},
+            {b"abs. charge": b"WARNING: 3 of 27 k-points could not be orthonormalized with\nabs. charge"},
+            431,
+            "3 of 27 k-points could not be orthonormalised, more than the limit of 5.0%",
+        ),
+        (None, {b"abs. charge": b"WARNING: 3 of 27 k-points could not be orthonormalized with\nabs. charge"}, 0, ""),
+    ],
+)
+def test_limits(parse_orbitalwise, settings, report, status, message):
+    text = ORBITALWISE["lobsterout"]
+    for old, new in report.items():
+        text = text.replace(old, new)
+    outputs, node = parse_orbitalwise({"lobsterout": text}, settings=settings)
+    assert node.exit_status == status, node.exit_message
+    assert message in (node.exit_message or "")
+    assert outputs["bonds"].n_bonds == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("slurmstepd: error: Detected 1 oom-kill event(s)", 110),
+        ("terminate called after throwing an instance of 'std::bad_alloc'", 110),
+        ("slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***", 120),
+        ("_aiidasubmit.sh: line 9: 4711 Killed   lobster", 314),
+        ("Segmentation fault (core dumped)", 313),
+        ("Bus error", 303),
+    ],
+)
+def test_last_words(parse, said, status):
+    _, node = parse({"ICOHPLIST.lobster": None, "lobsterout": FINISHED["lobsterout"][:700], "lobster.out": said + "\n"})
+    assert node.exit_status == status, node.exit_message
+
+
+def test_threads_on_one_core_are_told(parse, reference_data):
+    run = reference_data / "prm4_113603/ML/big-data-full/Zr49Cu49Al2/c/md/lammps/100/21/2000/0"
+    outputs, _ = parse({"lobsterout": (run / "lobsterout").read_text()})
+    results = outputs["results"].get_dict()
+    assert results["one_core_run"]
+    assert 0.9 < results["cpu_per_wall"] < 1.1
+    assert results["warnings"][-1].startswith("24 threads did the work of one core")
