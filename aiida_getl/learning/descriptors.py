@@ -84,6 +84,10 @@ class BondEnvironment(TransformerMixin, BaseEstimator):
             parts.append({name: value for name, value in own.items() if name not in ("kind", "species")})
         return {"kind": self.kind, "species": list(self.species), "screening": parts[0], "soap": parts[1]}
 
+    def reach(self, r_max: float) -> float:
+        """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
+        return max(part.reach(r_max) for part in self._parts())
+
     @property
     def n_screening(self) -> int:
         """Number of features of the screening; those of the SOAP follow them."""

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import primitive_neighbor_list
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from aiida_getl.learning.blocks import Block, blocks
 from aiida_getl.learning.descriptors import from_settings
 from aiida_getl.learning.ensemble import BondEnsemble
-from aiida_getl.structures.bonds import BondList, bond_types, find_bonds
+from aiida_getl.learning.neighbours import Images, neighbour_pairs
+from aiida_getl.structures.bonds import BondList, bond_types
+
+#: Called with the number of atoms done, and of all.
+Progress = Callable[[int, int], None]
 
 #: of the stored form; raised when a model stored before could be misread
 FORMAT = 2
 
-#: bonds described and predicted at a time, which bounds the memory
-CHUNK = 8192
+#: bonds described and predicted at a time by each thread, which bounds the memory
+CHUNK = 4096
 
 #: An atom of an unknown element within this distance (Å) of an end of a bond makes its environment a novel one.
 STRANGE_REACH = 5.0
@@ -86,7 +94,14 @@ class EtlModel:
         """Chemical symbols the model can meet."""
         return list(self.descriptor["species"])
 
-    def predict(self, atoms: Atoms, r_max: float | None = None, return_std: bool = True) -> Prediction:
+    def predict(
+        self,
+        atoms: Atoms,
+        r_max: float | None = None,
+        return_std: bool = True,
+        n_threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Prediction:
         """Predict the strengths of all bonds of a periodic structure.
 
         Atoms of elements that no training structure holds are left out of the environments: their own bonds are of
@@ -98,56 +113,94 @@ class EtlModel:
         r_max : longest bond in Å; the model's own by default
         return_std : without, the standard deviations are NaN, no environment is flagged as novel unless an unknown
             element is near, and the prediction takes less time
+        n_threads : as many as there are processors by default; the numbers do not depend on it
+        progress : called with the number of atoms done and of all
+
+        Returns
+        -------
+        Prediction, its bonds sorted by (A, B, T).
 
         Raises
         ------
         ValueError
-            For a structure without a periodic cell.
+            For a structure without a periodic cell, or an ``r_max`` that is not positive.
         """
-        r_max = self.r_max if r_max is None else float(r_max)
-        bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), r_max)
-        types = bond_types(atoms.get_chemical_symbols(), bonds)
-        mean, std = np.full(len(bonds), np.nan), np.full(len(bonds), np.nan)
-        outside, novel = np.zeros(len(bonds), dtype=bool), np.zeros(len(bonds), dtype=bool)
+        parts = list(self.predict_blocks(atoms, r_max, return_std, n_threads, progress))
+        if len(parts) == 1:
+            return parts[0]
+        bonds = [part.bonds for part in parts]
+        whole = BondList(*(np.concatenate([getattr(part, f.name) for part in bonds]) for f in fields(BondList)))
+        order = np.lexsort((*whole.translation.T[::-1], whole.atom_j, whole.atom_i))
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts])[order]
+            for name in ("type", "mean", "std", "outside_range", "unknown_type", "novel_environment")
+        }
+        return Prediction(bonds=whole.select(order), r_max=self.r_max if r_max is None else float(r_max), **columns)
+
+    def predict_blocks(
+        self,
+        atoms: Atoms,
+        r_max: float | None = None,
+        return_std: bool = True,
+        n_threads: int | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Prediction]:
+        """Predict block after block of a large structure, in bounded memory; parameters as of :meth:`predict`.
+
+        Yields
+        ------
+        Prediction of the bonds whose first atom is in the block; every bond once.
+        """
+        reach = from_settings(self.descriptor).reach(self.r_max if r_max is None else float(r_max))
+        done = 0
+        for block in blocks(atoms, self.r_max if r_max is None else float(r_max), max(reach, STRANGE_REACH)):
+            yield self._predict_block(block, self.r_max if r_max is None else float(r_max), return_std, n_threads)
+            done += block.n_core
+            if progress is not None:
+                progress(done, len(atoms))
+
+    def predict_frames(
+        self, frames: Iterable[Atoms], r_max: float | None = None, return_std: bool = True, n_threads: int | None = None
+    ) -> Iterator[Prediction]:
+        """Predict the frames of a trajectory, one at a time; parameters as of :meth:`predict`."""
+        for atoms in frames:
+            yield self.predict(atoms, r_max, return_std, n_threads)
+
+    def _predict_block(self, block: Block, r_max: float, return_std: bool, n_threads: int | None) -> Prediction:
+        bonds, n = block.local, len(block.local)
+        types = bond_types(block.atoms.get_chemical_symbols(), bonds)
+        mean, std = np.full(n, np.nan), np.full(n, np.nan)
+        outside, novel = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         known = np.isin(types, list(self.regressors))
-        strange = np.array([symbol not in self.species for symbol in atoms.get_chemical_symbols()])
-        describe, novel[known] = self._environment(atoms, bonds.select(known), strange)
-        order = np.flatnonzero(known)
-        for name, regressor in self.regressors.items():
-            mine = np.flatnonzero(types[order] == name)
-            rows = order[mine]
-            shortest, longest = self.distance_range[name]
-            outside[rows] = (bonds.distance[rows] < shortest) | (bonds.distance[rows] > longest)
-            for start in range(0, len(rows), CHUNK):
-                part = rows[start : start + CHUNK]
-                X = describe(mine[start : start + CHUNK])
-                if return_std:
-                    result = regressor.predict_bonds(X)
-                    mean[part], std[part] = result.mean, result.std
-                    novel[part] |= result.novel
-                else:
-                    mean[part] = regressor.predict(X)
-        return Prediction(bonds, types, mean, std, outside, ~known, novel, r_max)
-
-    def _environment(
-        self, atoms: Atoms, bonds: BondList, strange: NDArray[np.bool_]
-    ) -> tuple[Callable[[NDArray], NDArray], NDArray[np.bool_]]:
-        """Return what makes rows (distance, descriptor) of some of the bonds, and which have strange atoms near."""
-        descriptor = from_settings(self.descriptor)
-        near = np.zeros(len(bonds), dtype=bool)
-        if strange.any() and len(bonds):
-            i, j = primitive_neighbor_list("ij", (True,) * 3, np.asarray(atoms.cell), atoms.positions, STRANGE_REACH)
-            beside = np.isin(np.arange(len(atoms)), i[strange[j]])
-            near = beside[bonds.atom_i] | beside[bonds.atom_j]
+        for name, (shortest, longest) in self.distance_range.items():
+            outside |= (types == name) & ((bonds.distance < shortest) | (bonds.distance > longest))
+        atoms, environment = block.atoms, bonds
+        strange = ~np.isin(atoms.numbers, [atomic_numbers[symbol] for symbol in self.species])
+        if strange.any():
+            novel = known & _near(atoms, strange, STRANGE_REACH, bonds)
             number = np.cumsum(~strange) - 1
+            environment = BondList(number[bonds.atom_i], number[bonds.atom_j], bonds.translation, bonds.distance)
             atoms = atoms[~strange]
-            bonds = BondList(number[bonds.atom_i], number[bonds.atom_j], bonds.translation, bonds.distance)
+        descriptor = from_settings(self.descriptor)
+        rows = np.flatnonzero(known)
 
-        def describe(rows: NDArray) -> NDArray[np.float32]:
-            part = bonds.select(rows)
-            return np.hstack([part.distance[:, None].astype(np.float32), descriptor.describe(atoms, part)])
+        def predict(start: int) -> None:
+            part = rows[start : start + CHUNK]
+            chunk = environment.select(part)
+            X = np.hstack([chunk.distance[:, None].astype(np.float32), descriptor.describe(atoms, chunk)])
+            for name in np.unique(types[part]):
+                mine = np.flatnonzero(types[part] == name)
+                if return_std:
+                    result = self.regressors[name].predict_bonds(X[mine])
+                    mean[part[mine]], std[part[mine]] = result.mean, result.std
+                    novel[part[mine]] |= result.novel
+                else:
+                    mean[part[mine]] = self.regressors[name].predict(X[mine])
 
-        return describe, near
+        # Each thread has its own bonds, and BLAS none of its own: so the numbers are the same with one thread or more.
+        with threadpool_limits(1), ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(predict, range(0, len(rows), CHUNK)))
+        return Prediction(block.bonds, types, mean, std, outside, ~known, novel, r_max)
 
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return (arrays, attributes): arrays by ``<bond type>.<name>`` and attributes of JSON types."""
@@ -199,3 +252,12 @@ class EtlModel:
             settings=attributes["settings"],
             seed=int(attributes["seed"]),
         )
+
+
+def _near(atoms: Atoms, which: NDArray[np.bool_], reach: float, bonds: BondList) -> NDArray[np.bool_]:
+    """Return whether an end of each bond is within ``reach`` (Å) of one of some atoms, or of an image of it."""
+    images = Images.of(atoms.positions, np.asarray(atoms.cell), reach)
+    chosen = images.points[which[images.atom]]
+    beside, _, _ = neighbour_pairs(images.points[: len(atoms)], chosen, reach)
+    close = np.isin(np.arange(len(atoms)), beside)
+    return close[bonds.atom_i] | close[bonds.atom_j]

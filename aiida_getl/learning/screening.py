@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
-from ase.neighborlist import primitive_neighbor_list
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from aiida_getl.learning.neighbours import Images, neighbour_pairs
+from aiida_getl.learning.soap import check_species
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
 #: Bonds at a time: some 60 third atoms each, which the processor's cache should hold.
@@ -126,35 +127,38 @@ class BondScreening(TransformerMixin, BaseEstimator):
         ]
         return np.array(names, dtype=object)
 
+    def reach(self, r_max: float) -> float:
+        """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
+        return r_max + max(self.r_cut, 0.5 * self.u_cut)
+
     def _elements(self) -> list[str]:
         return sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
 
     def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
         """Return the features of the bonds of one structure, shape (bonds, features)."""
         elements = self._elements()
-        unknown = sorted(set(atoms.get_chemical_symbols()) - set(elements))
-        if unknown:
-            raise ValueError(
-                f"the descriptor knows the elements {elements}, not {unknown}: "
-                "train with structures that hold all elements to be described"
-            )
-        kinds = np.array([elements.index(symbol) for symbol in atoms.get_chemical_symbols()])
+        check_species(atoms, elements)
         rows = np.empty((len(bonds), self.n_features), dtype=np.float32)
         if not len(bonds):
             return rows
-        positions, cell = atoms.positions, np.asarray(atoms.cell)
-        # A third atom with r1 + r2 - d < u_cut has r1 < d + u_cut / 2.
-        reach = max(float(bonds.distance.max()) + 0.5 * self.u_cut, self.r_cut)
-        centre, other, r, vectors = primitive_neighbor_list("ijdD", (True,) * 3, cell, positions, reach)
-        order = np.argsort(centre, kind="stable")
-        centre, other, r, vectors = centre[order], other[order], r[order], vectors[order]
-        first = np.searchsorted(centre, np.arange(len(atoms) + 1))
-
+        kinds = np.searchsorted([atomic_numbers[symbol] for symbol in elements], atoms.numbers)
         turned = kinds[bonds.atom_i] < kinds[bonds.atom_j]
         a = np.where(turned, bonds.atom_j, bonds.atom_i)
         b = np.where(turned, bonds.atom_i, bonds.atom_j)
-        vector = bond_vectors(positions, cell, bonds) * np.where(turned, -1.0, 1.0)[:, None]
+        vector = bond_vectors(atoms.positions, np.asarray(atoms.cell), bonds) * np.where(turned, -1.0, 1.0)[:, None]
         alike = kinds[a] == kinds[b]
+
+        # A third atom with r1 + r2 - d < u_cut has r1 < d + u_cut / 2.
+        reach = max(float(bonds.distance.max()) + 0.5 * self.u_cut, self.r_cut)
+        images = Images.of(atoms.positions, np.asarray(atoms.cell), reach)
+        ends, position = np.unique(np.concatenate([a, b]), return_inverse=True)
+        a, b = position[: len(bonds)], position[len(bonds) :]
+        centre, other, r = neighbour_pairs(images.points[ends], images.points, reach)
+        itself = other == ends[centre]
+        centre, other, r = centre[~itself], other[~itself], r[~itself]
+        vectors = images.points[other] - images.points[ends[centre]]
+        kind = kinds[images.atom[other]]
+        first = np.searchsorted(centre, np.arange(len(ends) + 1))
 
         n_screening = 3 * len(self.lengths) * len(elements)
         for start in range(0, len(bonds), CHUNK):
@@ -164,9 +168,9 @@ class BondScreening(TransformerMixin, BaseEstimator):
             bond = np.repeat(np.arange(len(count)), count)
             pair = np.arange(len(bond)) - np.repeat(np.cumsum(count) - count - first[a[part]], count)
             rows[part, :n_screening] = self._screening(
-                bonds.distance[part], vector[part], bond, r[pair], vectors[pair], kinds[other[pair]]
+                bonds.distance[part], vector[part], bond, r[pair], vectors[pair], kind[pair]
             )
-        coordination = self._coordination(centre, kinds[other], r, len(atoms))
+        coordination = self._coordination(centre, kind, r, len(ends))
         both = np.stack([coordination[a] + coordination[b], coordination[a] - coordination[b]], axis=2)
         rows[:, n_screening:] = both.reshape(len(bonds), -1)
         odd = np.array(["-v1-" in name or "-difference-" in name for name in self.get_feature_names_out()])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 from dscribe.descriptors import SOAP
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -24,6 +24,16 @@ from aiida_getl.structures.bonds import BondList, bond_vectors
 
 #: Centres per call of DScribe. Its work arrays grow with the number of centres; larger chunks are no faster.
 CHUNK = 4096
+
+
+def check_species(atoms: Atoms, species: Sequence[str]) -> None:
+    """Raise a ValueError if a structure holds an element that is not among ``species``."""
+    unknown = sorted({chemical_symbols[number] for number in np.unique(atoms.numbers)} - set(species))
+    if unknown:
+        raise ValueError(
+            f"the descriptor knows the elements {list(species)}, not {unknown}: "
+            "train with structures that hold all elements to be described"
+        )
 
 
 class _Soap(TransformerMixin, BaseEstimator):
@@ -79,6 +89,15 @@ class _Soap(TransformerMixin, BaseEstimator):
             "sigma": float(self.sigma),
         }
 
+    def reach(self, r_max: float) -> float:
+        """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
+        return r_max + self._radius
+
+    @property
+    def _radius(self) -> float:
+        """How far from a centre (Å) an atom counts: where its Gaussian falls to a thousandth beyond the cut-off."""
+        return float(self.r_cut) + float(self.sigma) * float(np.sqrt(2.0 * np.log(1000.0)))
+
     @property
     def n_features(self) -> int:
         """Number of features."""
@@ -104,12 +123,7 @@ class _Soap(TransformerMixin, BaseEstimator):
 
     def _spectra(self, atoms: Atoms, centres: ArrayLike) -> NDArray[np.float64]:
         """Return the normalised power spectra at points (n, 3) in Å, shape (n, features)."""
-        unknown = sorted(set(atoms.get_chemical_symbols()) - set(self.species))
-        if unknown:
-            raise ValueError(
-                f"the descriptor knows the elements {list(self.species)}, not {unknown}: "
-                "train with structures that hold all elements to be described"
-            )
+        check_species(atoms, self.species)
         # DScribe repeats the cell as far as the cut-off needs from inside the cell: atoms or centres outside it lose
         # neighbours. With everything wrapped, cells of any shape and size agree with their supercells.
         periodic = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
@@ -161,6 +175,10 @@ class BondCentreSoap(_Soap):
         self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 6, l_max: int = 4, sigma: float = 0.5
     ) -> None:
         super().__init__(species, r_cut, n_max, l_max, sigma)
+
+    def reach(self, r_max: float) -> float:
+        """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
+        return 0.5 * r_max + self._radius
 
     def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
         """Return the descriptors of the bonds of one structure, shape (bonds, features)."""

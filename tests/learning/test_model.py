@@ -41,6 +41,24 @@ def test_supercell_repeats_the_prediction(model, make_cell):
         np.testing.assert_allclose(theirs, np.repeat(mine, 8), atol=1e-4)
 
 
+def test_blocks_threads_and_frames_give_the_same(model, make_cell, monkeypatch):
+    atoms = make_cell(93, ("Cu",) * 60 + ("Zr",) * 60, 14.5)
+    whole = model.predict(atoms, 3.6, n_threads=1)
+    np.testing.assert_array_equal(model.predict(atoms, 3.6, n_threads=3).std, whole.std)
+    monkeypatch.setattr("aiida_getl.learning.blocks.BLOCK_ATOMS", 50)
+    seen = []
+    parts = model.predict(atoms, 3.6, progress=lambda done, of: seen.append((done, of)))
+    assert seen[-1] == (120, 120)
+    assert len(seen) > 2
+    assert parts.bonds.keys() == whole.bonds.keys()
+    np.testing.assert_array_equal(parts.type, whole.type)
+    np.testing.assert_allclose(parts.mean, whole.mean, atol=1e-4)
+    np.testing.assert_allclose(parts.std, whole.std, atol=1e-4)
+    frames = list(model.predict_frames([atoms, make_cell(92)], 3.6, return_std=False))
+    np.testing.assert_allclose(frames[0].mean, whole.mean, atol=1e-4)
+    assert len(frames) == 2
+
+
 def test_flags_extrapolation(small_table, make_cell):
     pure = small_table.select(small_table.type != "Cu-Cu")
     model = train(pure, {"descriptor": BOND, "r_max": 3.5}, seed=0)
