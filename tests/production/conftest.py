@@ -17,7 +17,7 @@ import pytest
 
 SERVICES = Path(__file__).parents[1] / "services" / "services.py"
 #: Long enough for a busy machine; what is waited for comes much sooner.
-PATIENCE = 150
+PATIENCE = 120
 OPTIONS = {
     "runner.poll.interval": 1,
     "daemon.timeout": 60,
@@ -207,6 +207,9 @@ def production_profile(services, aiida_config, aiida_profile, aiida_profile_fact
         broker_config=broker,
         name="production",
     ) as profile:
+        # RabbitMQ forgets the tasks of a test profile when its daemon stops.
+        profile.is_test_profile = False
+        aiida_config.update_profile(profile)
         for option, value in OPTIONS.items():
             aiida_config.set_option(option, value, scope=profile.name)
         # Making a profile makes it the default one.

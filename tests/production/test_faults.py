@@ -75,7 +75,8 @@ def test_database_restarted(running, services, daemon, gate, check, production, 
     session.get_bind().dispose()
     services.restart("postgres")
     command = ["verdi", "-p", production.name, "run", str(KEEP_RUNNING)]
-    assert "restarted below the daemon" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "restarted below the daemon" in output
     wait(lambda: len(daemon.workers()) == 2, "two new workers")
     assert not set(old) & set(daemon.workers())
     gate.open()
