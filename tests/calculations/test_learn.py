@@ -15,7 +15,6 @@ from aiida_getl.calculations.functions.predict import predict
 from aiida_getl.calculations.functions.train import train
 from aiida_getl.calculations.functions.validate import validate
 from aiida_getl.calculations.learn import PREPARE, LearnCalculation
-from aiida_getl.data.arrays import get_arrays
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.parsers.learn import READ
 from aiida_getl.runner.cli import main
@@ -158,12 +157,3 @@ def test_work_chains_with_a_code(code, labels, cell):
     predictions, node = run_get_node(infer)
     assert node.is_finished_ok, node.exit_message
     assert predictions["predictions"].creator.process_label == "LearnCalculation"
-    # The same without the code, on the database that is there.
-    builder = EtlModelWorkChain.get_builder_from_protocol(
-        dbi=outputs["dbi"], seed=1, protocol="fast", overrides={"settings": SETTINGS}
-    )
-    again, node = run_get_node(builder)
-    assert "dbi" not in again
-    one, other = get_arrays(outputs["model"]), get_arrays(again["model"])
-    for name in other:
-        np.testing.assert_array_equal(one[name], other[name])

@@ -207,7 +207,7 @@ def test_predict_frames_and_nodes(trained, cell, tmp_path):
         (["small", "no"], 1, "no nodes are called 'no'"),
         (["small", "{other}/ICOHPLIST.lobster"], 1, "is not understood as a structure"),
         (["small", "{other}/glass.xyz", "--output", "bonds.txt"], 2, "names no format; choose from"),
-        (["small", "{other}/gold.xyz"], 1, "not ['Au']"),
+        (["small", "{other}/gold.xyz"], 1, "no bond of the structure is of a type that the model knows"),
         (["small"], 2, "Missing argument"),
         (["no-model", "{other}/glass.xyz"], 1, "no nodes are called 'no-model'"),
     ],
@@ -274,11 +274,11 @@ def test_without_a_profile(tree, other_glass, tmp_path):
     environment = {**os.environ, "AIIDA_PATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
     command = str(Path(sys.executable).parent / "aiida-getl")
 
-    def run(*arguments, status=0):
+    def run(*arguments):
         done = subprocess.run(
             [command, *map(str, arguments)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
-        assert done.returncode == status, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     run("dbi", "import", tree, "--dry-run")
@@ -288,7 +288,6 @@ def test_without_a_profile(tree, other_glass, tmp_path):
     assert list(tmp_path.rglob("*.sqlite"))
     assert (tmp_path / "bonds.csv").exists()
     assert (tmp_path / "results" / "parity.png").exists()
-    run("model", "predict", "mine", "nothing.xyz", status=1)
 
 
 @pytest.mark.parametrize(
