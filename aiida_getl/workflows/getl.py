@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from aiida import orm
 from aiida.common import AttributeDict
-from aiida.engine import ToContext, WorkChain, append_, while_
+from aiida.engine import ToContext, WorkChain, while_
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.augment import augment
@@ -26,6 +26,7 @@ from aiida_getl.workflows.melt_quench import (
     validate_seed,
 )
 from aiida_getl.workflows.melt_quench import validate_inputs as validate_cell
+from aiida_getl.workflows.queue import ChildQueue
 
 SUB_RUNS = (AS_QUENCHED, *PUBLISHED_SUBRUNS)
 PLAIN_INPUTS = (
@@ -40,12 +41,13 @@ PLAIN_INPUTS = (
 FROM_PARENT = ("composition", "n_atoms", "potential", "seed")
 
 
-class GetlWorkChain(ProtocolMixin, WorkChain):
+class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
     """The whole loop on one composition.
 
     `n_runs` melt-quench runs, each with the sub-runs asked for (as quenched and deformed), are labelled, a model is
     trained and validated on them, and the bond strengths of a separately quenched large cell are predicted. A label
-    that fails is left out and recorded, unless more than `failures_max` do.
+    that fails is left out and recorded, unless more than `failures_max` do. Beside the large cell no more than
+    `max_concurrent` runs, and then labels, are under way.
     """
 
     @classmethod
@@ -88,7 +90,11 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         spec.expose_inputs(EtlModelWorkChain, namespace="etl_model", include=("settings",))
         spec.expose_inputs(InferWorkChain, namespace="infer", include=("settings",))
         spec.input(
-            "max_concurrent", valid_type=orm.Int, help="Labels computed at a time.", validator=at_least(1), **to_node
+            "max_concurrent",
+            valid_type=orm.Int,
+            help="Melt-quench runs, and then labels, under way at a time.",
+            validator=at_least(1),
+            **to_node,
         )
         spec.input("failures_max", valid_type=orm.Int, help="Labels that may fail.", validator=at_least(0), **to_node)
         spec.expose_inputs(MeltQuenchWorkChain, namespace="melt_quench", exclude=FROM_PARENT)
@@ -97,9 +103,11 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         spec.inputs.validator = validate_inputs
 
         spec.outline(
-            cls.generate,
-            cls.inspect_generate,
-            while_(cls.has_labels_due)(cls.run_labels, cls.inspect_labels),
+            cls.prepare,
+            while_(cls.has_children_due)(cls.submit_children),
+            cls.inspect_runs,
+            while_(cls.has_children_due)(cls.submit_children),
+            cls.inspect_labels,
             cls.run_etl,
             cls.inspect_etl,
             cls.run_inference,
@@ -178,14 +186,70 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
             builder[name] = inputs[name]
         return builder
 
-    def generate(self):
-        """Melt and quench every run, and the large cell, which nothing waits for until it is predicted."""
+    def prepare(self):
+        """Submit the large cell, which nothing waits for until it is predicted, and begin with the runs."""
         self.ctx.seeds = derive_seeds(self.inputs.seed, self.inputs.n_runs)
-        self.ctx.runs = [f"run_{i}" for i in range(self.inputs.n_runs.value)]
         self.ctx.large_pk = self._submit_melt_quench("large", "large", self.inputs.large_n_atoms).pk
-        return ToContext(
-            **{run: self._submit_melt_quench(run, "melt_quench", self.inputs.n_atoms) for run in self.ctx.runs}
+        self.start_queue("runs")
+
+    def names_of_children(self) -> list[str]:
+        """Return the names of the runs, or of the labels."""
+        return self._runs() if self.ctx.queue == "runs" else [f"{run}_{sub_run}" for run, sub_run in self._cells()]
+
+    def max_children(self) -> int:
+        """Return how many runs or labels may be under way."""
+        return self.inputs.max_concurrent.value
+
+    def goes_on(self) -> bool:
+        """Whether nothing failed, beyond the labels that may."""
+        process_class, allowed = (
+            (MeltQuenchWorkChain, 0) if self.ctx.queue == "runs" else (LabelWorkChain, self.inputs.failures_max.value)
         )
+        failed = {
+            "or": [
+                {"attributes.exit_status": {">": 0}},
+                {"attributes.process_state": {"in": ["excepted", "killed"]}},
+            ]
+        }
+        query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": self.node.pk}, tag="parent")
+        query.append(process_class, with_incoming="parent", filters=failed)
+        return query.count() <= allowed
+
+    def submit_child(self, name: str) -> orm.ProcessNode:
+        """Submit a run or a label."""
+        if self.ctx.queue == "runs":
+            return self._submit_melt_quench(name, "melt_quench", self.inputs.n_atoms)
+        run, sub_run = self._cells()[self.names_of_children().index(name)]
+        inputs = AttributeDict(self.exposed_inputs(LabelWorkChain, "label"))
+        inputs.structure = self._structure(run, sub_run)
+        inputs.metadata.call_link_label = name
+        return self.submit(LabelWorkChain, **inputs)
+
+    def _runs(self) -> list[str]:
+        return [f"run_{i}" for i in range(self.inputs.n_runs.value)]
+
+    def _cells(self) -> list[tuple[str, str]]:
+        """Return run and sub-run of all cells to label."""
+        return [(run, sub_run) for run in self._runs() for sub_run in self.inputs.sub_runs]
+
+    def _labels(self) -> list[tuple[tuple[str, str], orm.ProcessNode]]:
+        """Return run, sub-run and process of all labels; none was submitted after too many had failed."""
+        children = self.find_children()
+        return [
+            (cell, children[name])
+            for cell, name in zip(self._cells(), self.names_of_children(), strict=True)
+            if name in children
+        ]
+
+    def _structure(self, run: str, sub_run: str) -> orm.StructureData:
+        """Return a cell to label; the first one asked for makes all deformed ones of its run."""
+        quenched = self.find_child(run).outputs.structure
+        if sub_run == AS_QUENCHED:
+            return quenched
+        deformation = self.find_child(f"augment_{run}")
+        if deformation is None or not deformation.is_finished_ok:
+            return augment(quenched, self.inputs.amplitudes, metadata={"call_link_label": f"augment_{run}"})[sub_run]
+        return deformation.outputs[sub_run]
 
     def _submit_melt_quench(self, name, namespace, n_atoms):
         inputs = AttributeDict(self.exposed_inputs(MeltQuenchWorkChain, namespace))
@@ -196,70 +260,48 @@ class GetlWorkChain(ProtocolMixin, WorkChain):
         inputs.metadata.call_link_label = name
         return self.submit(MeltQuenchWorkChain, **inputs)
 
-    def inspect_generate(self):
-        """Deform the quenched cells; stop if one is missing."""
-        self.ctx.structures = {}
-        for run in self.ctx.runs:
-            if not self.ctx[run].is_finished_ok:
-                return self.exit_codes.ERROR_GENERATE_FAILED.format(reason=describe(self.ctx[run]))
-            quenched = self.ctx[run].outputs.structure
-            deformed = augment(quenched, self.inputs.amplitudes, metadata={"call_link_label": f"augment_{run}"})
-            cells = {AS_QUENCHED: quenched, **deformed}
-            self.ctx.structures[run] = {sub_run: cells[sub_run] for sub_run in self.inputs.sub_runs}
-        self.ctx.due = [(run, sub_run) for run in self.ctx.runs for sub_run in self.inputs.sub_runs]
-        self.ctx.bonds, self.ctx.failures = {}, {}
+    def inspect_runs(self):
+        """Stop if a run failed; go on with the labels."""
+        children = self.find_children()
+        for process in (children[run] for run in self._runs() if run in children):
+            if not process.is_finished_ok:
+                return self.exit_codes.ERROR_GENERATE_FAILED.format(reason=describe(process))
+        self.start_queue("labels")
         return None
 
-    def has_labels_due(self):
-        """Whether structures remain to be labelled."""
-        return bool(self.ctx.due)
-
-    def run_labels(self):
-        """Submit as many labels as may run at a time."""
-        batch = self.ctx.due[: self.inputs.max_concurrent.value]
-        self.ctx.due = self.ctx.due[len(batch) :]
-        self.ctx.batch, self.ctx.labels = batch, []
-        for run, sub_run in batch:
-            inputs = AttributeDict(self.exposed_inputs(LabelWorkChain, "label"))
-            inputs.structure = self.ctx.structures[run][sub_run]
-            inputs.metadata.call_link_label = f"{run}_{sub_run}"
-            self.to_context(labels=append_(self.submit(LabelWorkChain, **inputs)))
-
     def inspect_labels(self):
-        """Keep the labels; go on without those that failed, within the budget."""
-        for (run, sub_run), process in zip(self.ctx.batch, self.ctx.labels, strict=True):
+        """Go on without the labels that failed, within the budget."""
+        failures, n_labels, reason = {}, 0, ""
+        for (run, sub_run), process in self._labels():
             if process.is_finished_ok:
-                self.ctx.bonds.setdefault(run, {})[sub_run] = process.outputs.bonds
+                n_labels += 1
                 continue
             reason = describe(process)
             self.report(f"no label for {run} {sub_run}: {reason}")
             if "failure" in process.outputs:
                 failure = process.outputs.failure
             else:  # it did not come to write down its own reason: excepted or killed
-                failure = record_failure(self.ctx.structures[run][sub_run], orm.Str(reason))
-            self.ctx.failures.setdefault(run, {})[sub_run] = failure
-            self.ctx.last_failure = reason
-        failed = sum(len(failures) for failures in self.ctx.failures.values())
-        allowed = self.inputs.failures_max.value
-        if failed > allowed or not (self.ctx.due or self.ctx.bonds):
-            self.out("failures", self.ctx.failures)
-            return self.exit_codes.ERROR_TOO_MANY_FAILURES.format(
-                failed=failed, allowed=allowed, reason=self.ctx.last_failure
-            )
+                failure = record_failure(self._structure(run, sub_run), orm.Str(reason))
+            failures.setdefault(run, {})[sub_run] = failure
+        self.ctx.failures = failures
+        self.out("failures", failures)
+        failed, allowed = sum(len(cells) for cells in failures.values()), self.inputs.failures_max.value
+        if failed > allowed or not n_labels:
+            return self.exit_codes.ERROR_TOO_MANY_FAILURES.format(failed=failed, allowed=allowed, reason=reason)
         return None
 
     def run_etl(self):
         """Build the database of interactions, validate and train."""
-        self.out("failures", self.ctx.failures)
-        structures = {
-            run: {sub_run: self.ctx.structures[run][sub_run] for sub_run in labels}
-            for run, labels in self.ctx.bonds.items()
-        }
+        structures, bonds = {}, {}
+        for (run, sub_run), process in self._labels():
+            if process.is_finished_ok:
+                structures.setdefault(run, {})[sub_run] = process.inputs.structure
+                bonds.setdefault(run, {})[sub_run] = process.outputs.bonds
         return ToContext(
             etl=self.submit(
                 EtlModelWorkChain,
                 structures=structures,
-                bonds=self.ctx.bonds,
+                bonds=bonds,
                 failures=self.ctx.failures,
                 settings=self.inputs.etl_model.settings,
                 seed=self.ctx.seeds["learning"],

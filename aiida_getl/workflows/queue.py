@@ -1,0 +1,87 @@
+"""Children of a work chain, a limited number at a time."""
+
+from __future__ import annotations
+
+import functools
+
+from aiida import orm
+from aiida.engine import ProcessState
+
+
+class ChildQueue:
+    """Mixin of a work chain that has many children and keeps only so many of them under way.
+
+    The outline holds ``while_(cls.has_children_due)(cls.submit_children)``. That alone goes on in batches, each as slow
+    as its slowest child; so a child that ends while others run makes room for the next at once.
+
+    The graph is the memory: a child is known by its call link label, and one that is there already, because the work
+    chain was taken up from a checkpoint older than it, is awaited and not submitted again. The context, which is
+    written to the database at every step, holds a count and no nodes, whatever the number of children.
+
+    A work chain says what its children are in :meth:`names_of_children` and :meth:`submit_child`, and may stop
+    submitting more of them in :meth:`goes_on`.
+    """
+
+    def names_of_children(self) -> list[str]:
+        """Return the call link labels of all children of the queue in their order, the same at every call."""
+        raise NotImplementedError
+
+    def submit_child(self, name: str) -> orm.ProcessNode:
+        """Submit a child with this call link label."""
+        raise NotImplementedError
+
+    def max_children(self) -> int:
+        """Return how many children may be under way."""
+        raise NotImplementedError
+
+    def goes_on(self) -> bool:
+        """Return whether the children that are still due are to be submitted."""
+        return True
+
+    def start_queue(self, name: str) -> None:
+        """Begin with the first child of a queue; ``ctx.queue`` is its name."""
+        self.ctx.queue = name
+        self.ctx.n_submitted = 0
+
+    def has_children_due(self) -> bool:
+        """Whether children remain to be submitted."""
+        return self.ctx.get("n_submitted", 0) < len(self.names_of_children()) and self.goes_on()
+
+    def submit_children(self) -> None:
+        """Submit as many children as may be under way."""
+        while len(self._awaitables) < self.max_children() and self.has_children_due():
+            self._await_next_child()
+
+    def find_child(self, name: str) -> orm.ProcessNode | None:
+        """Return the child with this call link label, the latest if there are several, None if there is none."""
+        query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": self.node.pk}, tag="parent")
+        query.append(orm.ProcessNode, with_incoming="parent", edge_filters={"label": name}, tag="child")
+        query.order_by({"child": {"id": "desc"}})
+        return query.first(flat=True)
+
+    def find_children(self) -> dict[str, orm.ProcessNode]:
+        """Return all children by their call link labels, of several with one label the latest."""
+        query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": self.node.pk}, tag="parent")
+        query.append(orm.ProcessNode, with_incoming="parent", edge_project="label", project="*", tag="child")
+        query.order_by({"child": {"id": "asc"}})
+        return {name: child for child, name in query.iterall()}
+
+    def _await_next_child(self) -> None:
+        name = self.names_of_children()[self.ctx.n_submitted]
+        child = self.find_child(name) or self.submit_child(name)
+        self.ctx.n_submitted += 1
+        self.to_context(latest_child=child)
+
+    def _on_awaitable_finished(self, awaitable) -> None:
+        """Let the next child take the place of one that ended; see the class's docstring."""
+        submitted = False
+        # A work chain that is paused submits nothing; once played, it goes on where its outline stands.
+        if self.state == ProcessState.WAITING and not self.paused and self.has_children_due():
+            self._await_next_child()
+            new = self._awaitables[-1]
+            callback = functools.partial(self.call_soon, self._on_awaitable_finished, new)
+            self.runner.call_on_process_finish(new.pk, callback)
+            submitted = True
+        super()._on_awaitable_finished(awaitable)
+        if submitted:  # the state stays the same, so that nobody else writes a checkpoint
+            self._save_checkpoint()
