@@ -1,4 +1,4 @@
-"""Bring pw.x's bands, projwfc.x's projections and a basis together for the engine."""
+"""Bring pw.x's bands, their projections and a basis together for the engine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from aiida_getl.cohp.frame import restrict_basis
 from aiida_getl.cohp.orbitals import OrbitalTable, build_orbitals
-from aiida_getl.cohp.projections import ProjectionFile
 from aiida_getl.cohp.save import QeSave, read_save
+from aiida_getl.cohp.sources import Source, open_projections
 
 #: eV; energies in the two files of one calculation agree to rounding
 SAME_ENERGY = 1e-4
@@ -26,9 +26,11 @@ class QeBands:
     Parameters
     ----------
     path
-        The ``.save`` folder with ``atomic_proj.xml``.
+        The ``.save`` folder, with the wavefunctions or ``atomic_proj.xml``.
     basis
         Shell labels per element, see :func:`aiida_getl.cohp.orbitals.build_orbitals`.
+    source
+        Where the projections come from, see :func:`aiida_getl.cohp.sources.open_projections`.
 
     Attributes
     ----------
@@ -50,10 +52,10 @@ class QeBands:
         leaves out shells whose bands are not separate ones.
     """
 
-    def __init__(self, path: Path, basis: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(self, path: Path, basis: Mapping[str, Sequence[str]] | None = None, source: Source = "auto") -> None:
         self.save: QeSave = read_save(path)
-        self.file = ProjectionFile(path / "atomic_proj.xml")
-        self.orbitals: OrbitalTable = build_orbitals(self.save.species, self.save.upfs, basis)
+        self.file, projected = open_projections(self.save, basis or {}, source)
+        self.orbitals: OrbitalTable = build_orbitals(self.save.species, self.save.upfs, basis, projected)
         self.kpoints = self.save.kpoints
         self.weights = self.save.weights
         self.atom = self.orbitals.atom

@@ -19,16 +19,18 @@ REPORT_INTERVAL = 5.0
 DESCRIPTION = """\
 Bond strengths (ICOHP) from a Quantum ESPRESSO calculation, in LOBSTER's files.
 
-Run it in a folder that holds 'lobsterin' and, in it or below, the .save folder of pw.x in which projwfc.x has left
-atomic_proj.xml. Writes ICOHPLIST, ICOOPLIST, ICOBILIST and the curves COHPCAR, COOPCAR, COBICAR, CHARGE and GROSSPOP
-(all .lobster), lobsterout, and getl-cohp.json for programs.
+Run it in a folder that holds 'lobsterin' and, in it or below, the .save folder of pw.x with its wavefunctions. The
+bands are projected on Slater orbitals, as LOBSTER does; this needs PAW datasets with their partial waves (those made
+by ld1.x have them). Without, run projwfc.x: its atomic_proj.xml in the same folder is used instead.
+Writes ICOHPLIST, ICOOPLIST, ICOBILIST and the curves COHPCAR, COOPCAR, COBICAR, CHARGE and GROSSPOP (all .lobster),
+lobsterout, and getl-cohp.json for programs.
 """
 
 EXAMPLE = """\
 example
   1. pw.x with nosym = .true., noinv = .true. and nbnd a little above the number of functions in the basis: 4 for each
      Al (3s 3p), 10 for each Cu (3s 4s 3p 3d). A grid of k-points, or K_POINTS gamma for a large cell.
-  2. projwfc.x with this input:
+  2. only for other than PAW datasets: projwfc.x with this input:
        &projwfc
          prefix = 'aiida', outdir = './out', lsym = .false., lwrite_overlaps = .true.
        /
@@ -41,7 +43,8 @@ example
      ICOHPLIST.lobster has one line per bond: the two atoms, distance, lattice translation of the second, ICOHP in eV
      at the Fermi energy; negative is bonding. lobsterout has the spilling (what the basis misses) and warnings.
 
-The results differ from LOBSTER's by what the basis differs: here it is the pseudopotentials' atomic orbitals.
+With Slater orbitals the results are LOBSTER's to within its own scatter between PAW datasets. projwfc.x projects on the
+pseudopotentials' atomic orbitals, which are others: bonds of Cu come out a sixth weaker, for example.
 OMP_NUM_THREADS sets the number of threads.
 
 exit status: 0 done; 2 bad input (the message names the file, what is wrong, and what to do).
@@ -64,6 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--layout", type=int, choices=(4, 6), default=6, help="write files as LOBSTER 4 or 6 does (default: 6)"
+    )
+    parser.add_argument(
+        "--projections",
+        choices=("auto", "slater", "projwfc"),
+        default="auto",
+        help="Slater orbitals and wavefunctions, or those of projwfc.x (default: the first that the files allow)",
     )
     parser.add_argument("--version", action="version", version=f"getl-cohp {__version__}")
     return parser
@@ -88,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         save = find_save(Path()) if options.save is None else options.save
-        run(Path(), save, options.output, __version__, options.layout, ProgressReport())
+        run(Path(), save, options.output, __version__, options.layout, ProgressReport(), options.projections)
     except (OSError, ValueError) as error:
         print(f"getl-cohp: {error}", file=sys.stderr)
         return BAD_INPUT

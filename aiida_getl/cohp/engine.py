@@ -155,7 +155,8 @@ def compute_cohp(
         e, f = bands.energies[spin, k], bands.occupations[spin, k]
         start, stop = level_at_cut(e, n)
         x, overlap = bands.projections(spin, k, stop, overlaps)
-        outside = 1 - np.einsum("an,an->n", x[:, :n].conj(), x[:, :n]).real
+        # Absolute values of every band, as LOBSTER's "abs." spillings are: projections on Slater orbitals can exceed 1.
+        outside = np.abs(1 - np.einsum("an,an->n", x[:, :n].conj(), x[:, :n]).real)
         electrons[spin] += weight * f[:n].sum()
         spilled[spin] += weight * (f[:n] * outside).sum()
         spilled_all[spin] += weight * outside.mean()

@@ -68,7 +68,7 @@ def check_keywords(lobsterin: Lobsterin) -> list[str]:
     notes = [f"{keyword} has no effect in {OWN_ENGINE}." for keyword in lobsterin.settings if keyword not in HONOURED]
     if "basisSet" in lobsterin.settings:
         notes.append(
-            f"basisSet {lobsterin.settings['basisSet']} is read as a name only: "
-            "the basis is the pseudopotentials' own orbitals."
+            f"basisSet {lobsterin.settings['basisSet']} is read as a name only: Slater orbitals are those of the table "
+            "of Koga et al. (1999)."
         )
     return notes

@@ -86,7 +86,10 @@ class OrbitalTable:
 
 
 def build_orbitals(
-    species: Sequence[str], upfs: Mapping[str, Upf], basis: Mapping[str, Sequence[str]] | None = None
+    species: Sequence[str],
+    upfs: Mapping[str, Upf],
+    basis: Mapping[str, Sequence[str]] | None = None,
+    projected: Mapping[str, Sequence[Shell]] | None = None,
 ) -> OrbitalTable:
     """Return the basis functions of a structure.
 
@@ -99,13 +102,16 @@ def build_orbitals(
     basis
         Shell labels per element, e.g. ``{'Cu': ['3s', '4s', '3p', '3d']}``. Elements left out get the shells
         that are occupied in their pseudopotential.
+    projected
+        The shells of each species that there are projections on, in their order; those of projwfc.x by default.
 
     Raises
     ------
     ValueError
-        For an element that the structure has not, or a shell that its pseudopotential has not.
+        For an element that the structure has not, or a shell that there are no projections on.
     """
     basis = {} if basis is None else basis
+    projected = {name: projected_shells(upf) for name, upf in upfs.items()} if projected is None else projected
     elements = {upfs[name].element for name in species}
     if unknown := set(basis) - elements:
         raise ValueError(
@@ -114,7 +120,7 @@ def build_orbitals(
     chosen: dict[str, tuple[Shell, ...]] = {}
     for name in dict.fromkeys(species):
         upf = upfs[name]
-        shells = select_shells(upf, basis[upf.element]) if upf.element in basis else default_basis(upf)
+        shells = select_shells(upf, basis[upf.element], projected[name]) if upf.element in basis else default_basis(upf)
         if chosen.setdefault(upf.element, shells) != shells:
             raise ValueError(
                 f"the pseudopotentials of {upf.element} differ in their orbitals: "
@@ -130,7 +136,7 @@ def build_orbitals(
     count = 0
     for atom, name in enumerate(species):
         order = lobster_names(chosen[upfs[name].element])
-        for shell in projected_shells(upfs[name]):
+        for shell in projected[name]:
             if shell in chosen[upfs[name].element]:
                 rows.extend(range(count, count + shell.n_functions))
                 atoms.extend([atom] * shell.n_functions)

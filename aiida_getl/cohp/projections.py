@@ -39,6 +39,9 @@ class ProjectionFile:
         For a missing, incomplete or unknown file, or a non-collinear calculation.
     """
 
+    functions = "orbitals of the pseudopotentials, from projwfc.x"
+    label = "UPF"
+
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise FileNotFoundError(

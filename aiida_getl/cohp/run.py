@@ -20,6 +20,7 @@ from aiida_getl.cohp.engine import CohpResult, Progress, compute_cohp
 from aiida_getl.cohp.frame import DEGENERACY_TOLERANCE, RANK_TOLERANCE
 from aiida_getl.cohp.interactions import Interactions, aliased_bonds, find_interactions
 from aiida_getl.cohp.keywords import check_keywords
+from aiida_getl.cohp.sources import Source
 from aiida_getl.cohp.writers import (
     atomic_charges,
     build_charges,
@@ -51,6 +52,7 @@ def run(
     version: str,
     layout: Layout = 6,
     progress: Progress | None = None,
+    source: Source = "auto",
 ) -> CohpResult:
     """Compute what ``folder/lobsterin`` asks for and write it to ``output``.
 
@@ -59,7 +61,7 @@ def run(
     folder
         Holds ``lobsterin``.
     save
-        The ``.save`` folder of pw.x, with ``atomic_proj.xml`` of projwfc.x.
+        The ``.save`` folder of pw.x, with its wavefunctions, or with ``atomic_proj.xml`` of projwfc.x.
     output
         Folder for the results; it must exist.
     version
@@ -68,6 +70,8 @@ def run(
         Of the files: as LOBSTER 4 or 6 writes them.
     progress
         Called with (what, done, total) after every k-point.
+    source
+        Where the projections come from, see :func:`aiida_getl.cohp.sources.open_projections`.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def run(
         notes = check_keywords(lobsterin)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    bands = QeBands(save, lobsterin.basis_functions)
+    bands = QeBands(save, lobsterin.basis_functions, source)
     asked = find_interactions(lobsterin, bands.save)
     when = f"{started:%Y-%m-%d at %H:%M:%S %Z}"
     text = lobsterout_start(version, layout, socket.gethostname(), when, _threads(), bands)
@@ -164,6 +168,7 @@ def summarise(result: CohpResult, bands: QeBands, version: str, timing: Timing) 
         "engine": OWN_ENGINE,
         "version": version,
         "program": f"Quantum ESPRESSO {save.version}",
+        "projections": bands.file.functions,
         "basis": {element: [shell.label for shell in shells] for element, shells in bands.orbitals.shells.items()},
         "pseudopotentials": {
             name: {"element": upf.element, "kind": upf.kind, "z_valence": upf.z_valence, "md5": upf.md5}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,8 @@ class QeSave:
     fermi_energy : eV
         The highest occupied level where pw.x gives no Fermi energy.
     n_electrons
+    upf_files
+        Name of each species' pseudopotential in the folder.
     """
 
     path: Path
@@ -60,6 +62,7 @@ class QeSave:
     occupations: NDArray[np.float64]
     fermi_energy: float
     n_electrons: float
+    upf_files: dict[str, str] = field(default_factory=dict)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -154,6 +157,10 @@ def read_save(path: Path) -> QeSave:
         occupations=occupations.reshape(shape).transpose(1, 0, 2),
         fermi_energy=_fermi_energy(bands, schema) * HARTREE,
         n_electrons=float(_text(bands, "nelec", schema)),
+        upf_files={
+            species.attrib["name"].strip(): _text(species, "pseudo_file", schema)
+            for species in _need(output, "atomic_species", schema).findall("species")
+        },
     )
     _check(save, root, schema)
     return save

@@ -167,7 +167,7 @@ def lobsterout_start(version: str, layout: Layout, host: str, started: str, thre
         "setting up local basis functions...",
     ]
     for element, shells in bands.orbitals.shells.items():
-        lines.append(f"{element:>2s} (UPF) {' '.join(lobster_names(shells))} ")
+        lines.append(f"{element:>2s} ({bands.file.label}) {' '.join(lobster_names(shells))} ")
     n = len(bands.orbitals) + bands.n_left_out
     if bands.n_left_out:
         lines.append(

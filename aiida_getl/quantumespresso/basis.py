@@ -34,15 +34,22 @@ def default_basis(upf: Upf) -> tuple[Shell, ...]:
     return shells
 
 
-def select_shells(upf: Upf, labels: Sequence[str]) -> tuple[Shell, ...]:
-    """Return the shells named by ``labels`` (e.g. ``['3s', '3p']``), in the order of the pseudopotential.
+def select_shells(upf: Upf, labels: Sequence[str], projected: Sequence[Shell] | None = None) -> tuple[Shell, ...]:
+    """Return the shells named by ``labels`` (e.g. ``['3s', '3p']``), in the order of the projections.
+
+    Parameters
+    ----------
+    upf
+    labels
+    projected
+        The shells that there are projections on; by default those of projwfc.x, in the order of the pseudopotential.
 
     Raises
     ------
     ValueError
-        For a label the dataset has no orbital for, or one given twice.
+        For a label there are no projections on, or one given twice.
     """
-    available = {shell.label: shell for shell in projected_shells(upf)}
+    available = {shell.label: shell for shell in (projected_shells(upf) if projected is None else projected)}
     wanted = [label.lower() for label in labels]
     for label in wanted:
         if label not in available:

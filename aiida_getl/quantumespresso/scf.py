@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,9 +26,24 @@ REQUIRED = (
     "real_wavefunctions",
 )
 
+#: What pw.x knows (https://www.quantum-espresso.org/Doc/INPUT_PW.html). Texts are quoted in its input, not escaped.
+CHOICES = {
+    "smearing": (
+        *("gaussian", "gauss", "methfessel-paxton", "m-p", "mp"),
+        *("marzari-vanderbilt", "cold", "m-v", "mv", "fermi-dirac", "f-d", "fd"),
+    ),
+    "mixing_mode": ("plain", "TF", "local-TF"),
+    "real_wavefunctions": (True, False),
+}
+#: Numbers that must be above zero, and those that may be zero.
+POSITIVE = ("ecutwfc", "ecutrho", "degauss", "mixing_beta", "electron_maxstep", "conv_thr_per_atom", "r_max")
+NOT_NEGATIVE = ("band_margin", "r_min", "spilling_max")
+#: Divisions of a grid of k-points along one reciprocal vector; more are a slip of the keyboard.
+MOST_DIVISIONS = 50
+
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse label settings that are incomplete or unknown.
+    """Refuse label settings that are incomplete, unknown, or of values that pw.x would refuse or misread.
 
     Raises
     ------
@@ -40,13 +56,44 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         raise ValueError(
             f"label settings: missing {missing}, unknown {unknown}; start from a protocol's settings and override those"
         )
+    for key, choices in CHOICES.items():
+        if settings[key] not in choices:
+            raise ValueError(f"label settings: {key} is {settings[key]!r}, choose from {', '.join(map(str, choices))}")
+    for key in (*POSITIVE, *NOT_NEGATIVE):
+        if not _is_number(settings[key]) or settings[key] < 0 or (settings[key] == 0 and key in POSITIVE):
+            wanted = "above 0" if key in POSITIVE else "of 0 or more"
+            raise ValueError(f"label settings: {key} is {settings[key]!r}, give a number {wanted}")
+    if settings["electron_maxstep"] != int(settings["electron_maxstep"]):
+        raise ValueError(f"label settings: electron_maxstep is {settings['electron_maxstep']!r}, give a whole number")
+    basis = settings.get("basis") or {}
+    if not isinstance(basis, Mapping) or not all(_is_texts(shells) for shells in basis.values()):
+        raise ValueError(f"label settings: basis is {basis!r}, give lists of shells by kind: {{'Cu': ['3d', '4s']}}")
     if not 0.0 <= settings["r_min"] < settings["r_max"]:
         raise ValueError(f"label settings: r_min {settings['r_min']} and r_max {settings['r_max']} Å enclose no bond")
     kpoints = settings["kpoints"]
-    if kpoints != "fewest" and not (isinstance(kpoints, Mapping) and "mesh" in kpoints):
+    if kpoints != "fewest" and not (isinstance(kpoints, Mapping) and _is_grid(kpoints)):
         raise ValueError(
-            f"label settings: kpoints {kpoints!r} are neither 'fewest' nor {{'mesh': [n, n, n], 'offset': [x, x, x]}}"
+            f"label settings: kpoints {kpoints!r} are neither 'fewest' nor {{'mesh': [n, n, n], 'offset': [x, x, x]}} "
+            f"of whole numbers n from 1 to {MOST_DIVISIONS}, and x of 0 or 0.5"
         )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_texts(values: object) -> bool:
+    return isinstance(values, (list, tuple)) and all(isinstance(value, str) for value in values)
+
+
+def _is_grid(kpoints: Mapping[str, Any]) -> bool:
+    mesh, offset = kpoints.get("mesh"), kpoints.get("offset", (0.0, 0.0, 0.0))
+    return (
+        set(kpoints) <= {"mesh", "offset"}
+        and all(isinstance(values, (list, tuple)) and len(values) == 3 for values in (mesh, offset))
+        and all(_is_number(n) and n == int(n) and 1 <= n <= MOST_DIVISIONS for n in mesh or ())
+        and all(_is_number(x) and x in (0, 0.5) for x in offset)
+    )
 
 
 def scf_parameters(symbols: Sequence[str], upfs: Mapping[str, Upf], settings: Mapping[str, Any]) -> dict[str, dict]:

@@ -1,0 +1,143 @@
+"""Where projections come from: wavefunctions and Slater orbitals, or what projwfc.x wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_getl.cohp.frame import inverse_root
+from aiida_getl.cohp.projections import ProjectionFile
+from aiida_getl.cohp.save import QeSave
+from aiida_getl.quantumespresso.basis import default_basis, projected_shells
+from aiida_getl.quantumespresso.upf import Shell
+from aiida_getl.slater.orbitals import slater_shells
+from aiida_getl.slater.projections import SlaterProjections
+from aiida_getl.slater.wavefunctions import wavefunction_file
+
+#: ``slater``: Slater orbitals, as LOBSTER takes; ``projwfc``: the pseudopotentials' orbitals, from atomic_proj.xml;
+#: ``auto``: the first that the files allow.
+Source = Literal["auto", "slater", "projwfc"]
+
+
+class Projections(Protocol):
+    """Projections of all bands on the Löwdin-orthonormalised functions, and the overlaps of these."""
+
+    path: Path
+    n_bands: int
+    n_kpoints: int
+    n_spins: int
+    n_functions: int
+    has_overlaps: bool
+    #: What the functions are, for the record, and the same in a word.
+    functions: str
+    label: str
+
+    def energies(self, spin: int, kpoint: int) -> NDArray[np.float64]:
+        """Return the band energies in eV, (n_bands,)."""
+
+    def projections(self, spin: int, kpoint: int, n_bands: int) -> NDArray:
+        """Return the projections of the lowest bands, (n_functions, n_bands)."""
+
+    def overlap(self, spin: int, kpoint: int) -> NDArray:
+        """Return the overlaps of the functions, (n_functions, n_functions)."""
+
+
+class SlaterSource:
+    """Projections on Slater orbitals, orthonormalised.
+
+    Parameters
+    ----------
+    save
+    shells
+        Of every species, in the order of the functions.
+    """
+
+    functions = "Slater orbitals (Koga et al. 1999), from wavefunctions"
+    label = "Slater"
+    has_overlaps = True
+
+    def __init__(self, save: QeSave, shells: Mapping[str, Sequence[Shell]]) -> None:
+        self.path = save.path
+        self.n_spins, self.n_kpoints, self.n_bands = save.energies.shape
+        self.n_functions = sum(shell.n_functions for name in save.species for shell in shells[name])
+        self._save = save
+        self._raw = SlaterProjections(
+            save.path,
+            save.cell,
+            save.positions,
+            save.species,
+            save.upf_files,
+            {name: (save.upfs[name].element, chosen) for name, chosen in shells.items()},
+            self.n_spins,
+        )
+        # The same for both spins, and asked for more than once.
+        self._overlap = lru_cache(maxsize=1)(lambda kpoint: self._raw.overlap(save.kpoints[kpoint]))
+        self._root = lru_cache(maxsize=1)(lambda kpoint: inverse_root(self._overlap(kpoint)))
+
+    def energies(self, spin: int, kpoint: int) -> NDArray[np.float64]:
+        """Return the band energies in eV, (n_bands,)."""
+        return self._save.energies[spin, kpoint]
+
+    def projections(self, spin: int, kpoint: int, n_bands: int) -> NDArray:
+        """Return the projections of the lowest bands, (n_functions, n_bands)."""
+        raw = self._raw.raw(spin, kpoint, n_bands)
+        root = self._root(kpoint)
+        return (root.real if np.isrealobj(raw) else root) @ raw
+
+    def overlap(self, spin: int, kpoint: int) -> NDArray[np.complex128]:
+        """Return the overlaps of the functions, (n_functions, n_functions)."""
+        overlap: NDArray[np.complex128] = self._overlap(kpoint)
+        return overlap
+
+
+def open_projections(
+    save: QeSave, basis: Mapping[str, Sequence[str]], source: Source
+) -> tuple[Projections, dict[str, tuple[Shell, ...]]]:
+    """Return the projections of a calculation, and the shells of every species that they are on.
+
+    Parameters
+    ----------
+    save
+    basis
+        Shell labels of the elements whose basis was chosen.
+    source
+        Slater orbitals need the wavefunctions of pw.x (``wfc*.dat``) and PAW datasets with their partial waves.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Where the files do not allow it.
+    """
+    file = save.path / "atomic_proj.xml"
+    if source == "projwfc":
+        return ProjectionFile(file), {name: projected_shells(upf) for name, upf in save.upfs.items()}
+    wavefunctions = wavefunction_file(save.path, 0, 0, save.n_spins)
+    try:
+        if not wavefunctions.is_file():
+            raise FileNotFoundError(
+                f"{wavefunctions} is missing: run pw.x again and keep its wavefunctions (as .dat, not HDF5)"
+            )
+        shells = {name: _slater_basis(save, name, basis) for name in save.upfs}
+        return SlaterSource(save, shells), shells
+    except (FileNotFoundError, ValueError) as error:
+        if source == "slater":
+            raise
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{error}; or run projwfc.x (lsym=.false., lwrite_overlaps=.true.), whose {file} is missing too"
+            ) from None
+    return open_projections(save, basis, "projwfc")
+
+
+def _slater_basis(save: QeSave, name: str, basis: Mapping[str, Sequence[str]]) -> tuple[Shell, ...]:
+    """Return the occupied shells of the pseudopotential, and those that the basis names beyond them."""
+    upf = save.upfs[name]
+    occupied = default_basis(upf)
+    wanted = {label.lower() for label in basis.get(upf.element, ())} - {shell.label for shell in occupied}
+    # Orbitals that the table lacks are missed when they are projected on, and named there.
+    return (*occupied, *(shell for shell in slater_shells(upf.element) if shell.label in wanted))

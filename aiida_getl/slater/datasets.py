@@ -1,0 +1,110 @@
+"""The radial functions of a PAW dataset that turn pseudo wavefunctions into all-electron ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import simpson
+from scipy.interpolate import CubicSpline
+from scipy.special import spherical_jn
+
+from aiida_getl.slater.orbitals import SlaterOrbital
+
+#: 1/bohr; form factors are smooth, so that a spline through these points is exact to about 1e-8.
+Q_STEP = 0.02
+
+
+@dataclass(frozen=True)
+class PartialWave:
+    """A projector of a dataset and what it adds to a wavefunction near the nucleus.
+
+    Attributes
+    ----------
+    l : angular momentum
+    projector : (n,)
+        r times the projector.
+    augmentation : (n,)
+        r times the difference of the all-electron and the pseudo partial wave.
+    """
+
+    l: int  # noqa: E741 - the quantum number
+    projector: NDArray[np.float64]
+    augmentation: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PawDataset:
+    """Partial waves of a UPF file on its radial mesh (bohr).
+
+    Attributes
+    ----------
+    r, rab : (n,)
+        Mesh, and its derivative by the index.
+    waves
+        One for each projector.
+    """
+
+    r: NDArray[np.float64]
+    rab: NDArray[np.float64]
+    waves: tuple[PartialWave, ...]
+
+    def integral(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the integral over r of values (..., n) on the mesh."""
+        return np.asarray(simpson(values * self.rab, dx=1.0, axis=-1), dtype=float)
+
+    def augmentation_overlaps(self, orbital: SlaterOrbital) -> list[float]:
+        """Return the overlap of an orbital of the same nucleus with the augmentation of every wave."""
+        u, angular = orbital.radial(self.r), orbital.shell.l
+        return [float(self.integral(u * wave.augmentation)) if wave.l == angular else 0.0 for wave in self.waves]
+
+    def projector_transforms(self, q_max: float) -> list[CubicSpline]:
+        """Return, as functions of q up to ``q_max`` (1/bohr), the integral of u r j_l(qr) for every projector u."""
+        q = np.arange(0.0, q_max + 2 * Q_STEP, Q_STEP)
+        bessel: dict[int, NDArray[np.float64]] = {}
+        splines = []
+        for wave in self.waves:
+            if wave.l not in bessel:
+                bessel[wave.l] = spherical_jn(wave.l, np.outer(q, self.r)) * self.r
+            splines.append(CubicSpline(q, self.integral(bessel[wave.l] * wave.projector)))
+        return splines
+
+
+def read_paw(path: Path) -> PawDataset:
+    """Read the partial waves of a UPF file of format version 2.
+
+    Raises
+    ------
+    ValueError
+        If it has none: no PAW dataset, or one without all-electron partial waves.
+    """
+    text = path.read_text(errors="replace")
+    r, rab = _numbers(text, "PP_R", path), _numbers(text, "PP_RAB", path)
+    waves = []
+    for match in re.finditer(r"<PP_BETA\.(\d+)\s([^>]*)>", text):
+        index, attributes = match.groups()
+        angular = re.search(r'angular_momentum\s*=\s*"\s*(\d)', attributes)
+        if angular is None:
+            raise ValueError(f"{path} has a projector without angular momentum: it is damaged")
+        projector = _numbers(text, f"PP_BETA.{index}", path)
+        augmentation = _numbers(text, f"PP_AEWFC.{index}", path) - _numbers(text, f"PP_PSWFC.{index}", path)
+        # Beyond the sphere both waves are the same, and grow like the regular solution.
+        inside = np.abs(augmentation) > 1e-7 * np.abs(augmentation).max()
+        augmentation[~inside] = 0.0
+        waves.append(PartialWave(int(angular[1]), projector, augmentation))
+    if not waves:
+        raise ValueError(f"{path} has no projectors: it is no PAW dataset")
+    return PawDataset(r, rab, tuple(waves))
+
+
+def _numbers(text: str, tag: str, path: Path) -> NDArray[np.float64]:
+    match = re.search(rf"<{re.escape(tag)}[\s>][^<]*?</{re.escape(tag)}>", text)
+    if match is None:
+        raise ValueError(
+            f"{path} has no <{tag}>: projections on Slater orbitals need a PAW dataset with its all-electron waves"
+        )
+    body = match.group(0).split(">", 1)[1].rsplit("<", 1)[0]
+    return np.array(body.split(), dtype=float)
