@@ -19,7 +19,7 @@ PROCESS_TYPE = "aiida.calculations:getl.lobster"
 SETTINGS = {
     "num_threads": "a whole number of threads, 1 or more",
     "cmdline": "a list of texts for the command line",
-    "additional_retrieve_list": "a list of files to keep",
+    "additional_retrieve_list": "a list of files to keep, by paths within the working directory",
     "retrieve_curves": "true or false",
     "max_charge_spilling": "a fraction between 0 and 1",
     "max_kpoints_not_orthonormalized": "a fraction between 0 and 1",
@@ -46,10 +46,19 @@ def validate_settings(node, _) -> str | None:
             "retrieve_curves": isinstance(value, bool),
             "max_charge_spilling": is_number and 0 <= value <= 1,
             "max_kpoints_not_orthonormalized": is_number and 0 <= value <= 1,
+            "additional_retrieve_list": isinstance(value, list) and all(map(_is_inside, value)),
         }.get(key, isinstance(value, list) and all(isinstance(item, str) for item in value))
         if not fits:
             return f"setting {key!r} is {value!r}: give {SETTINGS[key]}"
     return None
+
+
+def _is_inside(name: object) -> bool:
+    """Return whether a name is that of a file in or below the working directory."""
+    if not isinstance(name, str) or not name.isprintable():
+        return False
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def find_problem(inputs) -> str | None:

@@ -22,6 +22,8 @@ from aiida_getl.structures.bonds import bond_type
 SOAP = "quippy_end_atom_soap"
 
 _NAME = re.compile(r"(?:.*[_/])?([A-Z][a-z]?)-([A-Z][a-z]?)\.bnd(?:\.gz)?$")
+#: It is shown in tables and files, and must not be taken for more than a name there.
+_COMPOSITION = re.compile(r"\w[\w .()-]*")
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ def read_database(files: dict[str, Path], composition: str | None = None) -> Bon
     else:
         single = composition or path.resolve().parent.name.removesuffix("-PBSSDB")
         names = np.full(len(rows), single)
+    for each in np.unique(names):
+        if not _COMPOSITION.fullmatch(str(each)):
+            raise ValueError(f"{path.name} is of {str(each)!r}: a composition begins with a letter and has no signs")
     if (whole[:, 2:] < 1).any():
         raise ValueError(f"{path.name} names an atom 0: atoms are counted from 1")
     soaps = load_arrays(read_bytes(files["soaps"]), files["soaps"].name) if "soaps" in files else {}

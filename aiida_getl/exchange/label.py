@@ -30,6 +30,9 @@ from aiida_getl.structures.bonds import BondList, bond_vectors
 #: What a file is for. Only the first two are needed.
 ROLES = ("structure", "icohplist", "lobsterout", "lobsterin", "scf_input", "scf_output")
 
+#: Bytes that a packed file may unpack to; it may itself be a thousand times smaller.
+UNPACKED_MAX = 2**32
+
 #: What ASE's readers raise for a file that they do not understand differs from format to format.
 _NOT_UNDERSTOOD = (
     ArithmeticError,
@@ -83,15 +86,18 @@ def read_bytes(path: Path) -> bytes:
     Raises
     ------
     ValueError
-        For a damaged archive.
+        For a damaged archive, or one of more than :data:`UNPACKED_MAX` bytes.
     """
-    content = path.read_bytes()
     if path.suffix != ".gz":
-        return content
+        return path.read_bytes()
     try:
-        return gzip.decompress(content)
+        with gzip.open(path) as file:
+            content = file.read(UNPACKED_MAX + 1)
     except (OSError, EOFError, zlib.error) as exception:
         raise ValueError(f"{path.name} cannot be unpacked ({exception}): get it again") from exception
+    if len(content) > UNPACKED_MAX:
+        raise ValueError(f"{path.name} unpacks to more than {UNPACKED_MAX} bytes: this is no file of a label")
+    return content
 
 
 def read_text(path: Path) -> str:

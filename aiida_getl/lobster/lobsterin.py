@@ -106,6 +106,10 @@ class Lobsterin:
         generators, between, cobi_between = [], [], []
         for key, rest, where in entries:
             keyword = find_keyword(key, where)
+            if not rest.replace("\t", " ").isprintable():
+                raise ValueError(
+                    f"lobsterin keyword {keyword.name}{where}: leave the control characters out of {rest!r}"
+                )
             if keyword.name == "basisFunctions":
                 element, shells = _basis_functions(rest, where)
                 if element in basis:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ase.data import atomic_numbers
 
-_TERM = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d*)?|\.\d+)?")
+_TERM = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d*)?|\.\d+)?", re.ASCII)
 
 
 def parse_composition(composition: str | Mapping[str, float]) -> dict[str, float]:
