@@ -39,7 +39,7 @@ class BondEnvironment(TransformerMixin, BaseEstimator):
     >>> atoms = bulk("Cu")
     >>> bonds = find_bonds(atoms.positions, atoms.cell, 3.0)
     >>> BondEnvironment(["Cu"]).transform([(atoms, bonds)]).shape
-    (6, 121)
+    (6, 163)
     """
 
     kind = "bond_environment"

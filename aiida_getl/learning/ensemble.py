@@ -64,7 +64,7 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
     kernel: BondKernel = field(default_factory=BondSoapKernel)
     max_bonds: int = 100_000
     max_bonds_hyperparameters: int = 600
-    max_inducing: int = 600
+    max_inducing: int = 1000
     seed: int = 0
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> BondEnsemble:

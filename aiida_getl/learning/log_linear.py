@@ -4,7 +4,7 @@ Each atom near a bond weakens it by a factor. So the logarithm of the strength i
 in their products with the distance. Errors are those of eV, not of logarithms: weak bonds scatter about zero. The
 weights w have normal priors, one width for each family of features, and the widths and the noise maximise the evidence
 (MacKay, Neural Comput. 4, 415 (1992)); the model is linearised about its current weights (Gauss-Newton). The widths
-themselves have a weak prior, so that thirty bonds cannot make them vanish.
+themselves have a prior, so that thirty bonds cannot make them vanish.
 
 With a hundred weights whatever the number of bonds, training on 10⁵ bonds takes seconds.
 """
@@ -28,8 +28,10 @@ MARGIN = 0.5
 LOG_STRENGTH = (-9.0, 3.0)
 #: Noise variance per eV of strength: bounds, and where the search starts.
 NOISE_START, NOISE_MIN = 2e-3, 2e-4
-#: Weak prior of the precision of each family of weights: as if one weight more had been seen, of this square.
-PRIOR_SQUARE = 0.05
+#: Squares of the weights expected in each family, and the number of weights that this expectation counts for. Found
+#: from types with thousands of bonds, they are what types with few bonds have to go by.
+EXPECTED_SQUARE = np.array([0.03, 0.05, 0.02, 0.004])
+EXPECTED_COUNT = 20.0
 MAX_ITERATIONS = 40
 
 
@@ -134,8 +136,8 @@ class LogLinearRegressor:
     def _maximise_evidence(self, phi: NDArray, family: NDArray, base: NDArray, y: NDArray) -> None:
         """Find weights, the precision of each family, and the noise, in turns."""
         n, p = phi.shape
-        size = np.bincount(family)
-        precision = np.full(len(size), 3.0)
+        size = np.bincount(family, minlength=len(EXPECTED_SQUARE))
+        precision = 1.0 / EXPECTED_SQUARE
         weights, noise = np.zeros(p), NOISE_START
         for iteration in range(MAX_ITERATIONS):
             strength = self._strength(base + phi @ weights)
@@ -148,8 +150,9 @@ class LogLinearRegressor:
             largest = float(np.abs(phi @ step).max())
             weights = weights + step * min(1.0, 1.0 / max(largest, 1e-300))
             covariance = cho_solve((factor, True), np.eye(p), check_finite=False)
-            determined = size - precision * np.bincount(family, np.diag(covariance))
-            updated = (np.maximum(determined, 0.0) + 1.0) / (np.bincount(family, weights**2) + PRIOR_SQUARE)
+            determined = size - precision * np.bincount(family, np.diag(covariance), minlength=len(size))
+            squares = np.bincount(family, weights**2, minlength=len(size)) + EXPECTED_COUNT * EXPECTED_SQUARE
+            updated = (np.maximum(determined, 0.0) + EXPECTED_COUNT) / squares
             precision = np.sqrt(precision * updated)  # half the way, in logarithms
             strength = self._strength(base + phi @ weights)
             chi2 = float(np.sum(np.square(y - strength) / (strength + SCALE_FLOOR)))

@@ -152,7 +152,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         if self.optimise:
             subset = np.sort(order[: min(self.max_bonds, self.max_bonds_hyperparameters)])
             self._fit_hyperparameters(X[subset], residual[subset])
-        self.X_train_ = np.ascontiguousarray(X[np.sort(order[: min(self.max_bonds, self.max_inducing)])])
+        self.X_train_ = np.ascontiguousarray(X[self._inducing(chosen, self.mean_.scale(distance))])
         self.widening_ = 1.0
         prior = self._prior_factor()
         moments = self._moments(prior, X[chosen], residual[chosen])
@@ -263,6 +263,15 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         # Column order, as LAPACK made it: the same calls on the same layout give the same bits.
         regressor.factor_ = np.asfortranarray(arrays["factor"], dtype=float)
         return regressor
+
+    def _inducing(self, chosen: NDArray, scale: NDArray) -> NDArray[np.int64]:
+        """Return which bonds are the inducing ones: drawn in proportion to their scale, since strong bonds are rare and
+        their errors large."""
+        if len(chosen) <= self.max_inducing:
+            return chosen
+        # Exponential variables divided by weights: the smallest are a weighted draw without replacement.
+        draw = np.random.default_rng((self.seed, 1)).exponential(size=len(chosen)) / scale[chosen]
+        return chosen[np.sort(np.argsort(draw, kind="stable")[: self.max_inducing])]
 
     def _prior_factor(self) -> NDArray[np.float64]:
         """Return the lower Cholesky factor L of the kernel matrix of the inducing bonds, made definite."""

@@ -15,7 +15,7 @@ DEFAULTS: dict[str, Any] = {
     #: of these, bonds to find the hyperparameters on at most
     "max_bonds_hyperparameters": 600,
     #: bonds that a prediction sums over at most; fewer bonds than this are an exact Gaussian process
-    "max_inducing": 600,
+    "max_inducing": 1000,
     #: a bond type with fewer is not trained
     "min_bonds": 30,
     #: what is left out together in validation: composition, run, strain, random (leaky), or auto: run if there are two

@@ -166,13 +166,13 @@ class BondCentreSoap(_Soap):
     >>> atoms = bulk("Cu")
     >>> bonds = find_bonds(atoms.positions, atoms.cell, 3.0)
     >>> BondCentreSoap(["Cu"]).transform([(atoms, bonds)]).shape
-    (6, 105)
+    (6, 147)
     """
 
     kind = "bond_centre_soap"
 
     def __init__(
-        self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 6, l_max: int = 4, sigma: float = 0.5
+        self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 6, l_max: int = 6, sigma: float = 0.4
     ) -> None:
         super().__init__(species, r_cut, n_max, l_max, sigma)
 
