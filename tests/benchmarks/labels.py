@@ -2,9 +2,9 @@
 
     nice -n 19 python tests/benchmarks/labels.py --work labels --atoms 24 --seed 1
 
-Quenches a small Cu50Zr50 glass and labels its bonds once per setting with pw.x, projwfc.x and getl-cohp, one after the
-other, each from scratch on one core. Results are kept in the folder; a second call computes only what is missing and
-prints the tables anew. Needs lmp, ld1.x, pw.x, projwfc.x and getl-cohp on the PATH; one to three processor minutes per
+Quenches a small Cu50Zr50 glass and labels its bonds once per setting with pw.x and getl-cohp (Slater orbitals), one
+after the other, each from scratch on one core. Results are kept in the folder; a second call computes only what is
+missing and prints the tables anew. Needs lmp, ld1.x, pw.x and getl-cohp on the PATH; one to three processor minutes per
 setting.
 """
 
@@ -51,7 +51,7 @@ from aiida_getl.structures.bonds import BondList, bond_types, find_bonds
 from aiida_getl.structures.composition import atom_counts
 from aiida_getl.structures.packing import random_packing
 
-EXECUTABLES = ("lmp", "ld1.x", "pw.x", "projwfc.x", "getl-cohp")
+EXECUTABLES = ("lmp", "ld1.x", "pw.x", "getl-cohp")
 # Settings that all cases start from; the protocols are what is chosen by means of this script, so they are not read.
 BASE: dict[str, Any] = {
     "kpoints": "fewest",
@@ -192,7 +192,8 @@ def render_namelists(namelists: Mapping[str, Mapping[str, Any]]) -> str:
 
 def render_pw(atoms: Atoms, upfs: Mapping[str, Path], read_upfs: Mapping[str, Upf], case: Case, k: KPoints) -> str:
     """Return the input of pw.x; positions as they are, since bonds count translations from these."""
-    namelists = scf_parameters(atoms.get_chemical_symbols(), read_upfs, case.settings)
+    projected = {element: default_basis(upf) for element, upf in read_upfs.items()}
+    namelists = scf_parameters(atoms.get_chemical_symbols(), projected, case.settings)
     namelists["CONTROL"] |= {"prefix": "aiida", "outdir": "./out", "pseudo_dir": str(upfs["Cu"].parent)}
     namelists["SYSTEM"] |= {"ibrav": 0, "nat": len(atoms), "ntyp": len(upfs)}
     lines = ["ATOMIC_SPECIES", *(f"{element} 1.0 {path.name}" for element, path in upfs.items())]
@@ -218,15 +219,14 @@ def run_case(folder: Path, atoms: Atoms, family: Mapping[str, Path], case: Case)
     bonds = find_bonds(atoms.positions, atoms.cell[:], case.settings["r_max"], case.settings["r_min"])
     kpoints = kpoints_of(case.settings, bonds)
     (folder / "pw.in").write_text(render_pw(atoms, family, upfs, case, kpoints))
-    projwfc = {"PROJWFC": {"prefix": "aiida", "outdir": "./out", "lsym": False, "lwrite_overlaps": False}}
-    (folder / "projwfc.in").write_text(render_namelists(projwfc))
     basis = {element: default_basis(upf) for element, upf in upfs.items()}
     lobsterin = Lobsterin.from_dict(lobsterin_parameters(basis, case.settings))
     (folder / "lobsterin").write_text(lobsterin.to_text())
     usage = {
         "pw.x": execute(["pw.x", "-in", "pw.in"], folder, "pw.out"),
-        "projwfc.x": execute(["projwfc.x", "-in", "projwfc.in"], folder, "projwfc.out"),
-        "getl-cohp": execute(["getl-cohp", "--save", "out/aiida.save"], folder, "getl-cohp.out"),
+        "getl-cohp": execute(
+            ["getl-cohp", "--save", "out/aiida.save", "--projections", "slater"], folder, "getl-cohp.out"
+        ),
     }
     found = re.search(r"convergence has been achieved in +(\d+) iterations", (folder / "pw.out").read_text())
     if not found:
