@@ -16,7 +16,7 @@ from aiida_getl.lammps.script import THERMO
 _VERSION = re.compile(r"^LAMMPS \(([^)]+)\)")
 _WALL_TIME = re.compile(r"^Total wall time: (\d+):(\d\d):(\d\d)")
 _LOST_ATOMS = re.compile(r"lost atoms", re.IGNORECASE)
-_UNSTABLE = re.compile(r"non-numeric|out of range atoms|box dimensions", re.IGNORECASE)
+_UNSTABLE = re.compile(r"non-numeric|out of range atoms|box dimensions|domain too large", re.IGNORECASE)
 _POTENTIAL = re.compile(
     r"(unrecognized|unknown|invalid) pair style|pair[_ ]coeff|potential file|EAM|setfl|funcfl", re.IGNORECASE
 )

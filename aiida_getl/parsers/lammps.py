@@ -33,7 +33,9 @@ class LammpsStageParser(Parser):
         output_filename = self.node.get_option("output_filename")
         if output_filename not in self.retrieved.base.repository.list_object_names():
             return self.exit_codes.ERROR_OUTFILE_MISSING
-        log = parse_log(self.retrieved.base.repository.get_object_content(output_filename))
+        # Whatever a broken file system left in it is read as far as it can be.
+        content = self.retrieved.base.repository.get_object_content(output_filename, mode="rb")
+        log = parse_log(content.decode(errors="replace"))
         self.stage = stage_from_dict(self.node.inputs.parameters.get_dict())
 
         frames, frames_error = self._read_frames(temporary / script.DUMP_FILE)
@@ -139,10 +141,12 @@ class LammpsStageParser(Parser):
 
     def _attach_checkpoint(self, log: LammpsLog, temporary: Path) -> None:
         every = getattr(self.stage, "checkpoint_every", 0)
-        if not every or not len(log.thermo["step"]) or log.error:
+        steps = log.thermo["step"]
+        if not every or not len(steps) or log.error:
             return
-        # LAMMPS writes the two files in turn, each before the row of thermodynamic data of its step.
-        written = int(log.thermo["step"][-1]) // every
+        # LAMMPS writes the two files in turn, each before the row of thermodynamic data of its step; a job that goes on
+        # from a checkpoint begins with the first file again.
+        written = int(steps[-1]) // every - int(steps[0]) // every
         path = temporary / script.CHECKPOINT_FILES[(written - 1) % len(script.CHECKPOINT_FILES)]
         if written and path.is_file():
             self.out("checkpoint", orm.SinglefileData(path, filename="checkpoint.restart"))

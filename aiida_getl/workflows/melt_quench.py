@@ -10,12 +10,25 @@ from aiida import orm
 from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, WorkChain, while_
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin, recursive_merge
 
+from aiida_getl.calculations.functions.join_parts import join_parts
 from aiida_getl.calculations.functions.melt_quench_stages import melt_quench_stages
 from aiida_getl.calculations.functions.pack_random import pack_random
 from aiida_getl.calculations.lammps import LammpsStageCalculation, validate_potential
 from aiida_getl.lammps.melt_quench import STAGES, MeltQuench
 from aiida_getl.lammps.potential import parse_potential
 from aiida_getl.structures.composition import atom_counts, parse_composition
+
+_CODES = LammpsStageCalculation.exit_codes
+OUT_OF_MEMORY = _CODES.ERROR_SCHEDULER_OUT_OF_MEMORY.status
+OUT_OF_TIME = _CODES.ERROR_SCHEDULER_OUT_OF_WALLTIME.status
+#: What a job may have ended with although nothing is wrong with the simulation.
+INTERRUPTED = (
+    OUT_OF_MEMORY,
+    OUT_OF_TIME,
+    _CODES.ERROR_SCHEDULER_NODE_FAILURE.status,
+    _CODES.ERROR_OUTFILE_MISSING.status,
+    _CODES.ERROR_UNFINISHED.status,
+)
 
 
 def get_amounts(composition: orm.Str | orm.Dict) -> str | dict[str, float]:
@@ -41,6 +54,11 @@ def validate_parameters(value: orm.Dict, _: Any) -> str | None:
     return None
 
 
+def validate_not_negative(value: orm.Int, _: Any) -> str | None:
+    """Return why a number is wrong, or None."""
+    return f"{value.value} given, must not be negative" if value.value < 0 else None
+
+
 def validate_seed(value: orm.Int, _: Any) -> str | None:
     """Return why a seed is wrong, or None."""
     return f"the seed is {value.value}: it must not be negative" if value.value < 0 else None
@@ -58,6 +76,11 @@ def validate_inputs(value: dict[str, Any], _: Any) -> str | None:
     return None
 
 
+def describe_failure(job: orm.CalcJobNode) -> str:
+    """Return one sentence about why a job failed."""
+    return job.exit_message or job.exception or f"the job ended as {job.process_state.value}"
+
+
 class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
     """Melt atoms at random positions and quench them to a glass, with LAMMPS.
 
@@ -65,6 +88,10 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
     overlaps; `melt` at constant temperature and pressure; `quench` at a constant rate; `equilibrate` the glass. All
     random numbers derive from the input `seed`: it seeds the start positions, and with CRC-32 of "velocities" mixed in,
     the velocities of the melt.
+
+    A job that was interrupted (out of time, killed, its node lost) is taken up from its last checkpoint, with the
+    velocities there, up to `max_restarts` times a stage; the records of its parts are joined. One that ran out of
+    memory gets twice as much, up to `max_memory_kb`.
 
     A composition or a potential that cannot be used is refused at launch.
     """
@@ -101,6 +128,22 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
             serializer=orm.to_aiida_type,
             validator=validate_parameters,
             help="Temperatures, times, rate and sampling, see `aiida_getl.lammps.melt_quench`.",
+        )
+        spec.input(
+            "max_restarts",
+            valid_type=orm.Int,
+            serializer=orm.to_aiida_type,
+            default=lambda: orm.Int(5),
+            validator=validate_not_negative,
+            help="How often each stage may be taken up again.",
+        )
+        spec.input(
+            "max_memory_kb",
+            valid_type=orm.Int,
+            serializer=orm.to_aiida_type,
+            required=False,
+            validator=validate_not_negative,
+            help="Most memory that a job may ask for after others ran out of the `max_memory_kb` of their options.",
         )
         spec.inputs.validator = validate_inputs
 
@@ -171,6 +214,9 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
         builder.potential = potential
         builder.seed = seed
         builder.parameters = inputs["parameters"]
+        builder.max_restarts = inputs["max_restarts"]
+        if "max_memory_kb" in inputs:
+            builder.max_memory_kb = inputs["max_memory_kb"]
         builder.lammps["code"] = code
         builder.lammps["metadata"] = metadata
         if "settings" in inputs["lammps"]:
@@ -185,20 +231,31 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
         self.ctx.parameters = melt_quench_stages(self.inputs.parameters)
         self.ctx.restart = None
         self.ctx.n_done = 0
+        self._begin_stage()
+
+    def _begin_stage(self) -> None:
+        self.ctx.n_restarts = 0
+        self.ctx.checkpoint = None
+        # Of the jobs of this stage that were interrupted: what the next one goes on from.
+        self.ctx.parts = []
 
     def has_stage_left(self) -> bool:
         """Return whether a stage is to be run."""
         return self.ctx.n_done < len(STAGES)
 
     def run_stage(self) -> ToContext:
-        """Run the next stage from where the one before stopped."""
+        """Run the next stage from where the one before stopped, or what is left of it."""
         name = STAGES[self.ctx.n_done]
         inputs = self.exposed_inputs(LammpsStageCalculation, "lammps")
         inputs.structure = self.ctx.structure
         inputs.potential = self.inputs.potential
         inputs.parameters = self.ctx.parameters[name]
-        inputs.metadata.call_link_label = name
-        if self.ctx.restart is not None:
+        inputs.metadata.call_link_label = f"{name}_restart_{self.ctx.n_restarts}" if self.ctx.n_restarts else name
+        if "memory_kb" in self.ctx:
+            inputs.metadata.options = {**inputs.metadata.options, "max_memory_kb": self.ctx.memory_kb}
+        if self.ctx.checkpoint is not None:
+            inputs.checkpoint = self.ctx.checkpoint
+        elif self.ctx.restart is not None:
             inputs.restart = self.ctx.restart
         if inputs.parameters.get("new_velocities", False):
             inputs.seed = self.inputs.seed
@@ -207,18 +264,54 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
         return ToContext(job=running)
 
     def inspect_stage(self) -> ExitCode | None:
-        """Stop if the stage failed, else note where the next one begins."""
+        """Note where the next job begins: the next stage, or the rest of this one; or stop if it failed."""
         name, job = STAGES[self.ctx.n_done], self.ctx.job
-        if not job.is_finished_ok:
-            reason = job.exit_message or job.exception or f"the job ended as {job.process_state.value}"
+        if job.is_finished_ok:
+            self.ctx.structure = job.outputs.structure
+            self.ctx.restart = job.outputs.restart
+            self.ctx.n_done += 1
+            self.out(f"thermo.{name}", self._joined("thermo"))
+            if self.ctx.n_done == len(STAGES):
+                self.out("trajectory", self._joined("trajectory"))
+            self._begin_stage()
+            return None
+
+        failure = describe_failure(job)
+        refusal = self._take_up_again()
+        if refusal is not None:
+            reason = f"{failure} {refusal}".strip()
             return self.exit_codes[f"ERROR_{name.upper()}_FAILED"].format(pk=job.pk, reason=reason)
-        self.ctx.structure = job.outputs.structure
-        self.ctx.restart = job.outputs.restart
-        self.ctx.n_done += 1
-        self.out(f"thermo.{name}", job.outputs.thermo)
+        self.report(f"{name}: {job.process_label}<{job.pk}> was interrupted: {failure}")
+        self.ctx.n_restarts += 1
         return None
+
+    def _take_up_again(self) -> str | None:
+        """Prepare another job for what the last one left, or return why there is to be none ("" if that is plain)."""
+        job = self.ctx.job
+        if job.exit_status not in INTERRUPTED:
+            return ""
+        if self.ctx.n_restarts >= self.inputs.max_restarts.value:
+            return f"(It was taken up {self.ctx.n_restarts} times, as often as `max_restarts` allows.)"
+        if job.exit_status == OUT_OF_MEMORY:
+            asked = job.get_option("max_memory_kb")
+            limit = self.inputs.max_memory_kb.value if "max_memory_kb" in self.inputs else 0
+            if not asked or asked >= limit:
+                return "(Give more as `max_memory_kb` in the options, or as an input the limit up to which to try.)"
+            self.ctx.memory_kb = min(2 * asked, limit)
+        if "checkpoint" in job.outputs:
+            self.ctx.parts.append(job)
+            self.ctx.checkpoint = job.outputs.checkpoint
+        elif job.exit_status == OUT_OF_TIME:
+            return "(It came to no checkpoint: raise `checkpoints` in the parameters or the time in the options.)"
+        return None
+
+    def _joined(self, output: str) -> orm.ArrayData:
+        """Return an output of the stage, of all its jobs."""
+        jobs = [*self.ctx.parts, self.ctx.job]
+        parts = {f"part_{number:03d}": job.outputs[output] for number, job in enumerate(jobs) if output in job.outputs}
+        return join_parts(**parts) if len(parts) > 1 else self.ctx.job.outputs[output]
 
     def finalise(self) -> None:
         """Return the outputs of the last stage."""
-        for name in ("structure", "trajectory", "restart"):
+        for name in ("structure", "restart"):
             self.out(name, self.ctx.job.outputs[name])

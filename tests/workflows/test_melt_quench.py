@@ -154,13 +154,123 @@ def test_a_file_that_is_no_potential_is_refused_at_launch(builder):
 
 
 @pytest.mark.engines
+def test_interrupted_stages_are_taken_up_from_their_checkpoints(builder, tmp_path):
+    """Every job is killed when it has used a second of processor time: no message, as from a node that is lost."""
+    parameters = {
+        "melt_steps": 30000,
+        "quench_rate_K_per_ps": 2000.0,
+        "equilibrate_steps": 30000,
+        "thermo_rows": 600,
+        "frames": 300,
+        "checkpoints": 30,
+    }
+    build = builder(
+        n_atoms=32,
+        overrides={"parameters": parameters, "max_restarts": 30},
+        options={"prepend_text": "ulimit -t 1"},
+    )
+    outputs, node = run_get_node(build)
+    assert node.is_finished_ok, node.exit_message
+    melts = [job for name, job in stages(node).items() if name.startswith("melt")]
+    assert len(melts) >= 2
+    assert [job.exit_status for job in melts] == [400] * (len(melts) - 1) + [0]
+    for before, after in pairwise(melts):
+        # From the last checkpoint of the job before, nothing computed twice but what followed it; no new velocities.
+        start = after.outputs.thermo.get_array("step")[0]
+        assert after.inputs.checkpoint == before.outputs.checkpoint
+        assert 0 < start <= before.outputs.thermo.get_array("step")[-1] < start + 2 * 1000
+        assert "velocity" not in after.base.repository.get_object_content("input.in")
+
+    for name in STAGES[1:]:
+        thermo = outputs["thermo"][name]
+        steps = thermo.get_array("step")
+        every = steps[1] - steps[0]
+        # Gapless, each step once.
+        np.testing.assert_array_equal(steps, np.arange(0, steps[-1] + 1, every))
+        assert thermo.base.attributes.get("units")["pressure"] == "bar"
+    melt = outputs["thermo"]["melt"]
+    assert len(melt.get_array("step")) == 601
+    for after in melts[1:]:
+        row = np.flatnonzero(melt.get_array("step") == after.outputs.thermo.get_array("step")[0])[0]
+        # Positions and velocities go on where they were: nothing jumps where parts meet.
+        for quantity in ("total_energy", "volume"):
+            values = melt.get_array(quantity)
+            assert abs(values[row] - values[row - 1]) <= 1.5 * np.abs(np.diff(values)).max()
+            assert values[row] == pytest.approx(before_row(melts, after, quantity), rel=1e-6), (
+                f"{quantity} where job {after.pk} begins"
+            )
+    assert melt.get_array("temperature")[100:].mean() == pytest.approx(2000.0, rel=0.15)
+
+    trajectory = outputs["trajectory"]
+    np.testing.assert_array_equal(trajectory.get_stepids(), np.arange(0, 30001, 100))
+    np.testing.assert_allclose(trajectory.get_times(), 0.002 * trajectory.get_stepids())
+    # Unwrapped positions go on, too: no atom crosses a cell within 100 steps.
+    assert np.abs(np.diff(trajectory.get_positions(), axis=0)).max() < 4.0
+    np.testing.assert_allclose(trajectory.get_cells()[-1], outputs["structure"].cell)
+
+
+def before_row(jobs, after, quantity):
+    """Return a quantity at the step at which a job begins, as the job before it recorded it."""
+    before = jobs[jobs.index(after) - 1].outputs.thermo
+    step = after.outputs.thermo.get_array("step")[0]
+    return before.get_array(quantity)[before.get_array("step") == step].item()
+
+
+@pytest.mark.engines
+def test_a_stage_without_a_checkpoint_starts_over(builder, tmp_path):
+    """The first jobs cannot write what they have to: a quota of the file system."""
+    once = f"test -e {tmp_path}/once || {{ touch {tmp_path}/once; ulimit -f 4; }}"
+    _, node = run_get_node(builder(options={"prepend_text": once}))
+    assert node.is_finished_ok, node.exit_message
+    jobs = stages(node)
+    (again,) = [name for name in jobs if name.endswith("_restart_1")]
+    assert jobs[again.removesuffix("_restart_1")].exit_status == 400
+    assert "checkpoint" not in jobs[again].inputs
+
+
+@pytest.mark.engines
+def test_restarts_are_limited(builder):
+    _, node = run_get_node(
+        builder(overrides={"parameters": SHORT, "max_restarts": 1}, options={"prepend_text": "ulimit -t 0"})
+    )
+    assert node.exit_status == 401
+    assert "stopped without a message: the last step it reported is none of" in node.exit_message
+    assert "It was taken up 1 times, as often as `max_restarts` allows" in node.exit_message
+    assert list(stages(node)) == ["minimise", "minimise_restart_1"]
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("parameters", "options", "status", "words"),
+    [
+        ({"timestep_ps": 1.0}, {}, 402, ("dynamics is unstable", "Domain too large")),
+        ({"timestep_ps": 0.03}, {}, 402, ("Atoms left the simulation",)),
+        ({}, {"append_text": "truncate -s -20 frames.dump"}, 401, ("the last of its frames is cut off",)),
+        ({}, {"append_text": "rm frames.dump"}, 401, ("frames are missing",)),
+        ({}, {"append_text": "rm end.restart"}, 401, ("restart file is missing",)),
+        ({}, {"append_text": "head -c 3000 /dev/urandom > lammps.out"}, 401, ("stopped without a message",)),
+    ],
+    ids=["exploding", "lost atoms", "cut frames", "no frames", "no restart file", "rubbish"],
+)
+def test_what_is_wrong_is_told(builder, parameters, options, status, words):
+    _, node = run_get_node(
+        builder(overrides={"parameters": {**SHORT, **parameters}, "max_restarts": 0}, options=options)
+    )
+    assert node.exit_status == status, node.exit_message
+    for word in words:
+        assert word in node.exit_message
+    assert not {"structure", "restart", "trajectory"} & set(node.outputs)
+
+
+@pytest.mark.engines
 def test_a_killed_job_names_its_stage(builder, work_directory):
-    build = builder(overrides={"parameters": {"melt_steps": 10_000_000, "checkpoints": 9999, "thermo_rows": 10000}})
+    parameters = {"melt_steps": 10_000_000, "checkpoints": 9999, "thermo_rows": 10000}
+    build = builder(overrides={"parameters": parameters, "max_restarts": 0})
     victims = []
 
     def kill_the_melt():
         """Kill LAMMPS itself, of all processes that work below our folder, once it wrote a checkpoint."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not victims and time.monotonic() < until:
             for process in psutil.process_iter(["name", "cwd"]):
                 folder = Path(process.info["cwd"] or "/")
