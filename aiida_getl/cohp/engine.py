@@ -230,4 +230,5 @@ def compute_cohp(
 
 
 def _all_points(n_spins: int, n_kpoints: int) -> Iterator[tuple[int, int]]:
-    return ((spin, k) for spin in range(n_spins) for k in range(n_kpoints))
+    # Spins within k-points: the overlaps of the basis are the same for both.
+    return ((spin, k) for k in range(n_kpoints) for spin in range(n_spins))

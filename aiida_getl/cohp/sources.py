@@ -73,10 +73,11 @@ class SlaterSource:
             save.species,
             save.upf_files,
             {name: (save.upfs[name].element, chosen) for name, chosen in shells.items()},
+            save.kpoints,
             self.n_spins,
         )
         # The same for both spins, and asked for more than once.
-        self._overlap = lru_cache(maxsize=1)(lambda kpoint: self._raw.overlap(save.kpoints[kpoint]))
+        self._overlap = lru_cache(maxsize=1)(self._raw.overlap)
         self._root = lru_cache(maxsize=1)(lambda kpoint: inverse_root(self._overlap(kpoint)))
 
     def energies(self, spin: int, kpoint: int) -> NDArray[np.float64]:
@@ -86,13 +87,11 @@ class SlaterSource:
     def projections(self, spin: int, kpoint: int, n_bands: int) -> NDArray:
         """Return the projections of the lowest bands, (n_functions, n_bands)."""
         raw = self._raw.raw(spin, kpoint, n_bands)
-        root = self._root(kpoint)
-        return (root.real if np.isrealobj(raw) else root) @ raw
+        return np.asarray(self._root(kpoint) @ raw)
 
-    def overlap(self, spin: int, kpoint: int) -> NDArray[np.complex128]:
+    def overlap(self, spin: int, kpoint: int) -> NDArray:
         """Return the overlaps of the functions, (n_functions, n_functions)."""
-        overlap: NDArray[np.complex128] = self._overlap(kpoint)
-        return overlap
+        return np.asarray(self._overlap(kpoint))
 
 
 def open_projections(

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import simpson
-from scipy.interpolate import CubicSpline
 from scipy.special import spherical_jn
 
 from aiida_getl.slater.orbitals import SlaterOrbital
 
-#: 1/bohr; form factors are smooth, so that a spline through these points is exact to about 1e-8.
-Q_STEP = 0.02
+#: 1/bohr; a cubic spline through form factors at these points is exact to about 1e-7 for the most diffuse orbitals.
+Q_STEP = 0.01
 
 
 @dataclass(frozen=True)
@@ -56,21 +55,25 @@ class PawDataset:
         """Return the integral over r of values (..., n) on the mesh."""
         return np.asarray(simpson(values * self.rab, dx=1.0, axis=-1), dtype=float)
 
-    def augmentation_overlaps(self, orbital: SlaterOrbital) -> list[float]:
-        """Return the overlap of an orbital of the same nucleus with the augmentation of every wave."""
+    def augmentation_overlaps(self, orbital: SlaterOrbital) -> NDArray[np.float64]:
+        """Return the overlap of an orbital of the same nucleus with the augmentation of every wave, (waves,)."""
         u, angular = orbital.radial(self.r), orbital.shell.l
-        return [float(self.integral(u * wave.augmentation)) if wave.l == angular else 0.0 for wave in self.waves]
+        overlaps = [self.integral(u * wave.augmentation) if wave.l == angular else 0.0 for wave in self.waves]
+        return np.array(overlaps, dtype=float)
 
-    def projector_transforms(self, q_max: float) -> list[CubicSpline]:
-        """Return, as functions of q up to ``q_max`` (1/bohr), the integral of u r j_l(qr) for every projector u."""
+    def projector_transforms(self, q_max: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return q (n,) up to ``q_max`` (1/bohr), and the integrals of u r j_l(qr) of every projector u, (waves, n)."""
         q = np.arange(0.0, q_max + 2 * Q_STEP, Q_STEP)
-        bessel: dict[int, NDArray[np.float64]] = {}
-        splines = []
-        for wave in self.waves:
-            if wave.l not in bessel:
-                bessel[wave.l] = spherical_jn(wave.l, np.outer(q, self.r)) * self.r
-            splines.append(CubicSpline(q, self.integral(bessel[wave.l] * wave.projector)))
-        return splines
+        # Projectors end at the radius of their sphere.
+        end = 1 + int(max(np.flatnonzero(wave.projector)[-1] for wave in self.waves))
+        end = min(len(self.r), end + 1 - end % 2)
+        inside = PawDataset(self.r[:end], self.rab[:end], ())
+        bessel = {angular: spherical_jn(angular, np.outer(q, inside.r)) * inside.r for angular in self._angular}
+        return q, np.array([inside.integral(bessel[wave.l] * wave.projector[:end]) for wave in self.waves])
+
+    @property
+    def _angular(self) -> set[int]:
+        return {wave.l for wave in self.waves}
 
 
 def read_paw(path: Path) -> PawDataset:

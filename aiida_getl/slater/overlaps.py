@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,80 +15,117 @@ from aiida_getl.slater.orbitals import SlaterOrbital
 from aiida_getl.structures.bonds import BondList
 
 #: 1/bohr; the oscillations at the nuclei reach further, but contribute nothing to the overlap with another atom.
-Q_MAX = 60.0
-Q_STEP = 0.01
+Q_MAX = 80.0
 #: bohr
 R_STEP = 0.05
 #: Overlaps at shorter distances (bohr) are asked for by no structure that pw.x can compute.
 R_MIN = 0.5
+#: Overlaps that stay below this beyond some distance are left out there.
+NEGLIGIBLE = 1e-7
+
+
+@dataclass(frozen=True)
+class OrbitalPair:
+    """Overlaps of two orbitals as functions of the distance.
+
+    Attributes
+    ----------
+    first, second
+    angular
+        Angular momenta L of the terms.
+    radial
+        Their radial parts at a distance in bohr, (n, terms).
+    reach : bohr
+        Where they become negligible.
+    """
+
+    first: SlaterOrbital
+    second: SlaterOrbital
+    angular: tuple[int, ...]
+    radial: CubicSpline
+    reach: float
+
+    def blocks(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the overlaps of the functions of both orbitals, the second at ``vectors`` (n, 3) bohr from the first.
+
+        Returns
+        -------
+        (n, 2 l + 1, 2 l' + 1)
+        """
+        radial = self.radial(np.linalg.norm(vectors, axis=1))
+        l_first, l_second = self.first.shell.l, self.second.shell.l
+        total = np.zeros((len(vectors), 2 * l_first + 1, 2 * l_second + 1))
+        for term, angular in enumerate(self.angular):
+            harmonics = radial[:, term] * real_harmonics(angular, vectors)
+            total += np.tensordot(harmonics, gaunt(l_first, l_second, angular), (0, 2))
+        return total
 
 
 class TwoCentreOverlaps:
     """Overlaps of orbitals of some kinds of atoms as functions of the vector between the atoms.
 
     With the Fourier transforms f of the radial parts, an overlap is a sum over L of the product of a Gaunt
-    coefficient, a harmonic of the direction and (2/π) 4π i^(l - l' - L) times the integral of q² f f' j_L(qR).
+    coefficient, a harmonic of the direction and (2/π) 4π i^(l - l' - L) times the integral of q² f f' j_L(qR). The
+    integrand being an even and analytic function of q, equal steps h give it but for the overlaps at 2π/h - R, which
+    are negligible where 2π/h is twice the longest distance.
 
     Parameters
     ----------
     kinds
         Orbitals of every kind of atom.
-    r_max
-        Longest distance in bohr.
+
+    Attributes
+    ----------
+    kinds
+    reach : bohr
+        Where all overlaps are negligible.
     """
 
-    def __init__(self, kinds: Sequence[Sequence[SlaterOrbital]], r_max: float) -> None:
-        self._kinds = kinds
-        q = np.arange(0.0, Q_MAX, Q_STEP)
-        r = np.arange(R_MIN, r_max + 2 * R_STEP, R_STEP)
+    def __init__(self, kinds: Sequence[Sequence[SlaterOrbital]]) -> None:
+        self.kinds = kinds
+        r_max = 2 * max(orbital.reach for orbitals in kinds for orbital in orbitals)
+        step = np.pi / r_max
+        q = np.arange(0.0, Q_MAX, step)
+        r = np.arange(R_MIN, r_max, R_STEP)
         largest = max(orbital.shell.l for orbitals in kinds for orbital in orbitals)
-        weights = q**2 * Q_STEP
+        bessel = [8 * step * q**2 * spherical_jn(angular, np.outer(r, q)) for angular in range(2 * largest + 1)]
         transforms = [[orbital.transform(q) for orbital in orbitals] for orbitals in kinds]
-        self._radial: dict[tuple[int, int, int, int, int], CubicSpline] = {}
-        for third in range(2 * largest + 1):
-            bessel = spherical_jn(third, np.outer(r, q)) * weights
-            for a, b in np.ndindex(len(kinds), len(kinds)):
-                for i, first in enumerate(kinds[a]):
-                    for j, second in enumerate(kinds[b]):
-                        if third in _couplings(first, second):
-                            values = bessel @ (transforms[a][i] * transforms[b][j])
-                            self._radial[a, i, b, j, third] = CubicSpline(r, values)
+        self._pairs: dict[tuple[int, int, int, int], OrbitalPair] = {}
+        for a, b in np.ndindex(len(kinds), len(kinds)):
+            for i, j in np.ndindex(len(kinds[a]), len(kinds[b])):
+                first, second = kinds[a][i], kinds[b][j]
+                product = transforms[a][i] * transforms[b][j]
+                angular = tuple(range(abs(first.shell.l - second.shell.l), first.shell.l + second.shell.l + 1, 2))
+                signs = [(-1) ** ((first.shell.l - second.shell.l - third) // 2) for third in angular]
+                values = np.stack(
+                    [sign * (bessel[third] @ product) for sign, third in zip(signs, angular, strict=True)], axis=1
+                )
+                large = np.flatnonzero(np.abs(values).max(axis=1) > NEGLIGIBLE)
+                self._pairs[a, i, b, j] = OrbitalPair(
+                    first, second, angular, CubicSpline(r, values), float(r[large[-1]])
+                )
+        self.reach = max(pair.reach for pair in self._pairs.values())
 
-    def blocks(self, a: int, b: int, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the overlaps of all functions of an atom of kind a with those of kind b at ``vectors`` from it.
-
-        Parameters
-        ----------
-        a, b
-            Indices of the kinds.
-        vectors : (n, 3) bohr
-
-        Returns
-        -------
-        (n, functions of a, functions of b)
-        """
-        distance = np.linalg.norm(vectors, axis=1)
-        harmonics: dict[int, NDArray[np.float64]] = {}
-        rows = []
-        for i, first in enumerate(self._kinds[a]):
-            columns = []
-            for j, second in enumerate(self._kinds[b]):
-                total = np.zeros((len(vectors), first.shell.n_functions, second.shell.n_functions))
-                for third in _couplings(first, second):
-                    if third not in harmonics:
-                        harmonics[third] = real_harmonics(third, vectors)
-                    sign = (-1) ** ((first.shell.l - second.shell.l - third) // 2)
-                    radial = 8 * sign * self._radial[a, i, b, j, third](distance)
-                    angular = np.tensordot(harmonics[third].T, gaunt(first.shell.l, second.shell.l, third), (1, 2))
-                    total += radial[:, None, None] * angular
-                columns.append(total)
-            rows.append(np.concatenate(columns, axis=2))
-        return np.concatenate(rows, axis=1)
+    def pairs(self, a: int, b: int) -> Iterator[tuple[int, int, OrbitalPair]]:
+        """Yield all pairs of orbitals of two kinds, with the number of the first function of each in its atom."""
+        row = 0
+        for i, first in enumerate(self.kinds[a]):
+            column = 0
+            for j, second in enumerate(self.kinds[b]):
+                yield row, column, self._pairs[a, i, b, j]
+                column += second.shell.n_functions
+            row += first.shell.n_functions
 
 
-def _couplings(first: SlaterOrbital, second: SlaterOrbital) -> range:
-    low, high = abs(first.shell.l - second.shell.l), first.shell.l + second.shell.l
-    return range(low, high + 1, 2)
+@dataclass(frozen=True)
+class _Group:
+    """Overlaps of one pair of orbitals of all pairs of atoms of two kinds, sorted by the atoms."""
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    translation: NDArray[np.int64]
+    blocks: NDArray[np.float64]
 
 
 class BlochOverlaps:
@@ -95,49 +133,58 @@ class BlochOverlaps:
 
     Parameters
     ----------
-    kinds
-        Orbitals of every kind of atom.
+    table
+        Of the orbitals of every kind of atom.
     kind : (atoms,)
         Kind of every atom.
+    start : (atoms + 1,)
+        First function of every atom, and the number of functions.
     pairs
-        All pairs of atoms within ``r_max``, each once.
+        All pairs of atoms within the reach of the orbitals, each once, sorted by atoms.
     vectors : (n, 3) bohr
         From the first to the second atom of every pair.
-    r_max : bohr
     """
 
     def __init__(
         self,
-        kinds: Sequence[Sequence[SlaterOrbital]],
+        table: TwoCentreOverlaps,
         kind: NDArray[np.int64],
+        start: NDArray[np.int64],
         pairs: BondList,
         vectors: NDArray[np.float64],
-        r_max: float,
     ) -> None:
-        sizes = np.array([sum(orbital.shell.n_functions for orbital in orbitals) for orbitals in kinds])
-        self._start = np.concatenate([[0], np.cumsum(sizes[kind])])
-        table = TwoCentreOverlaps(kinds, r_max)
-        self._groups = []
-        for a, b in np.ndindex(len(kinds), len(kinds)):
-            rows = np.flatnonzero((kind[pairs.atom_i] == a) & (kind[pairs.atom_j] == b))
-            if len(rows):
-                blocks = table.blocks(a, b, vectors[rows])
-                self._groups.append(
-                    (pairs.atom_i[rows], pairs.atom_j[rows], pairs.translation[rows], blocks.astype(np.float32))
-                )
+        self._n = int(start[-1])
+        self._groups: list[_Group] = []
+        distance = np.linalg.norm(vectors, axis=1)
+        for a, b in np.ndindex(len(table.kinds), len(table.kinds)):
+            of_kinds = (kind[pairs.atom_i] == a) & (kind[pairs.atom_j] == b)
+            for row, column, orbitals in table.pairs(a, b):
+                near = np.flatnonzero(of_kinds & (distance < orbitals.reach))
+                if len(near):
+                    atom_i, atom_j = pairs.atom_i[near], pairs.atom_j[near]
+                    new = (np.diff(atom_i, prepend=-1) != 0) | (np.diff(atom_j, prepend=-1) != 0)
+                    self._groups.append(
+                        _Group(
+                            rows=start[atom_i[new]] + row,
+                            columns=start[atom_j[new]] + column,
+                            starts=np.flatnonzero(new),
+                            translation=pairs.translation[near],
+                            blocks=orbitals.blocks(vectors[near]),
+                        )
+                    )
 
-    def __call__(self, kpoint: NDArray[np.float64]) -> NDArray[np.complex128]:
+    def __call__(self, kpoint: NDArray[np.float64]) -> NDArray:
         """Return the overlap matrix at a k-point (in units of the reciprocal lattice vectors).
 
-        The phases count lattice vectors only, as QE's do.
+        The phases count lattice vectors only, as QE's do. At the k-points that are their own inverses it is real.
         """
-        n = int(self._start[-1])
-        half = np.zeros((n, n), dtype=complex)
-        for atom_i, atom_j, translation, blocks in self._groups:
-            height, width = blocks.shape[1:]
-            phases = np.exp(2j * np.pi * (translation @ kpoint))
-            rows = self._start[atom_i][:, None, None] + np.arange(height)[:, None]
-            columns = self._start[atom_j][:, None, None] + np.arange(width)
-            np.add.at(half, (rows, columns), phases[:, None, None] * blocks)
+        is_real = not (2 * kpoint % 1).any()
+        half = np.zeros((self._n, self._n), dtype=float if is_real else complex)
+        for group in self._groups:
+            angle = 2 * np.pi * (group.translation @ kpoint)
+            phases = np.cos(angle) if is_real else np.exp(1j * angle)
+            sums = np.add.reduceat(phases[:, None, None] * group.blocks, group.starts)
+            rows = group.rows[:, None, None] + np.arange(sums.shape[1])[:, None]
+            half[rows, group.columns[:, None, None] + np.arange(sums.shape[2])] = sums
         # Orbitals of one atom are orthonormal; every pair counts in both directions.
-        return np.asarray(half + half.conj().T + np.eye(n), dtype=complex)
+        return np.asarray(half + half.conj().T + np.eye(self._n))

@@ -1,4 +1,4 @@
-"""Read the wavefunctions that pw.x leaves in its ``.save`` folder, one k-point at a time."""
+"""Read the wavefunctions that pw.x leaves in its ``.save`` folder, one k-point and some plane waves at a time."""
 
 from __future__ import annotations
 
@@ -10,24 +10,34 @@ from numpy.typing import NDArray
 from scipy.io import FortranEOFError, FortranFile, FortranFormattingError
 
 RERUN = "run pw.x again, with wf_collect as by default and without removing its output"
+#: How far the lattice and the k-point of a file may be from those of data-file-schema.xml (1/bohr).
+SAME_VECTOR = 1e-5
 
 
 @dataclass(frozen=True)
 class PlaneWaves:
-    """Bands of one k-point and spin.
+    """Bands of one k-point and spin; their coefficients stay in the file.
 
     Attributes
     ----------
+    reciprocal : (3, 3) 1/bohr
+        Reciprocal lattice vectors.
+    kpoint : (3,) 1/bohr
     vectors : (n, 3) 1/bohr
         k + G.
-    coefficients : (bands, n)
     is_gamma
-        Only one of G and -G is stored, the wavefunctions being real; G = 0 is the first.
+        Only one of G and -G is stored, the wavefunctions being real.
     """
 
+    reciprocal: NDArray[np.float64]
+    kpoint: NDArray[np.float64]
     vectors: NDArray[np.float64]
-    coefficients: NDArray[np.complex128]
     is_gamma: bool
+    _records: NDArray[np.void]
+
+    def coefficients(self, start: int, stop: int) -> NDArray[np.complex128]:
+        """Return those of some of the plane waves, (bands, stop - start)."""
+        return np.ascontiguousarray(self._records["band"][:, start:stop])
 
 
 def wavefunction_file(save: Path, spin: int, kpoint: int, n_spins: int) -> Path:
@@ -36,31 +46,73 @@ def wavefunction_file(save: Path, spin: int, kpoint: int, n_spins: int) -> Path:
     return save / f"wfc{channel}{kpoint + 1}.dat"
 
 
+def missing_wavefunctions(path: Path) -> str | None:
+    """Return why there is no such wavefunction file, and what to do; None if there is one."""
+    if path.is_file():
+        return None
+    if path.with_suffix(".hdf5").is_file():
+        return (
+            f"{path} is missing: this pw.x was built with HDF5 and wrote {path.with_suffix('.hdf5').name}, which is "
+            "not read; use a pw.x without HDF5"
+        )
+    return f"{path} is missing: {RERUN}"
+
+
 def read_plane_waves(path: Path, n_bands: int) -> PlaneWaves:
-    """Read the lowest bands of a ``wfc*.dat`` file, as QE writes it without HDF5.
+    """Open the lowest bands of a ``wfc*.dat`` file, as QE writes it without HDF5.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        For a file that is missing, cut off, or of a non-collinear calculation.
+        For a file that is missing, cut off, of a non-collinear calculation, or with fewer bands.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: {RERUN}")
+    if missing := missing_wavefunctions(path):
+        raise FileNotFoundError(missing)
     try:
-        with FortranFile(path) as file:
+        with path.open("rb") as raw:
+            file = FortranFile(raw)
             head = file.read_record("u1")
-            (is_gamma,) = head[32:36].view("i4") if len(head) >= 36 else (0,)
-            k = head[4:28].view("f8")
+            (is_gamma,) = head[32:36].view("i4")
+            kpoint = head[4:28].view("f8")
             _, n_waves, n_components, n_stored = file.read_ints("i4")
             if n_components != 1:
                 raise ValueError(f"{path} is of a non-collinear run: only collinear spin is supported")
             if n_stored < n_bands:
-                raise ValueError(f"{path} has {n_stored} of {n_bands} bands: it is of another run")
+                raise ValueError(f"{path} has {n_stored} of {n_bands} bands: it is of another run, run pw.x again")
             reciprocal = file.read_reals("f8").reshape(3, 3)
-            miller = file.read_ints("i4").reshape(-1, 3)
-            coefficients = np.empty((n_bands, n_waves), dtype=complex)
-            for band in range(n_bands):
-                coefficients[band] = file.read_record("c16")
-    except (FortranEOFError, FortranFormattingError, IndexError) as error:
+            miller = file.read_ints("i4").reshape(n_waves, 3)
+            offset = raw.tell()
+    except (FortranEOFError, FortranFormattingError, ValueError, IndexError) as error:
+        if str(error).startswith(str(path)):
+            raise
         raise ValueError(f"{path} is cut off or no wavefunction file ({error}): {RERUN}") from None
-    return PlaneWaves(miller @ reciprocal + k, coefficients, bool(is_gamma))
+    record = np.dtype([("length", "i4"), ("band", "c16", (n_waves,)), ("end", "i4")])
+    if path.stat().st_size < offset + n_bands * record.itemsize:
+        raise ValueError(f"{path} is cut off: {RERUN}")
+    records = np.memmap(path, dtype=record, mode="r", offset=offset, shape=(n_bands,))
+    if not (records["length"] == 16 * n_waves).all() or not (records["end"] == 16 * n_waves).all():
+        raise ValueError(f"{path} is damaged: its bands are not of {n_waves} plane waves each: {RERUN}")
+    return PlaneWaves(reciprocal, kpoint, miller @ reciprocal + kpoint, bool(is_gamma), records)
+
+
+def check_same_run(waves: PlaneWaves, path: Path, cell: NDArray[np.float64], kpoint: NDArray[np.float64]) -> None:
+    """Refuse wavefunctions of another lattice or k-point than data-file-schema.xml has.
+
+    Parameters
+    ----------
+    waves, path
+    cell : (3, 3) bohr
+    kpoint : (3,)
+        In units of the reciprocal lattice vectors.
+
+    Raises
+    ------
+    ValueError
+    """
+    reciprocal = 2 * np.pi * np.linalg.inv(cell).T
+    difference = max(np.abs(waves.reciprocal - reciprocal).max(), np.abs(waves.kpoint - kpoint @ reciprocal).max())
+    if not difference < SAME_VECTOR * max(1.0, np.abs(reciprocal).max()):
+        raise ValueError(
+            f"{path} has another lattice or k-point than data-file-schema.xml beside it: they are of different runs, "
+            "run pw.x again"
+        )
