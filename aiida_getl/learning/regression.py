@@ -154,9 +154,11 @@ class BondRegressor(RegressorMixin, BaseEstimator):
             self._fit_hyperparameters(X[subset], residual[subset])
         self.X_train_ = np.ascontiguousarray(X[self._inducing(chosen, self.mean_.scale(distance))])
         self.widening_ = 1.0
-        prior = self._prior_factor()
-        moments = self._moments(prior, X[chosen], residual[chosen])
-        self._solve(prior, *moments)
+        if len(self.X_train_) == len(chosen):
+            self._solve_exactly(residual[chosen])
+        else:
+            prior = self._prior_factor()
+            self._solve(prior, *self._moments(prior, X[chosen], residual[chosen]))
         if groups is not None:
             labels = np.asarray(groups)[chosen]
             n_groups = len(np.unique(labels))
@@ -293,6 +295,13 @@ class BondRegressor(RegressorMixin, BaseEstimator):
             precision += W @ W.T
             moment += W @ residual[start : start + CHUNK]
         return precision / self.noise_, moment / self.noise_
+
+    def _solve_exactly(self, residual: NDArray) -> None:
+        """Set the weights and the factor of the variance where all bonds are inducing ones."""
+        K = self.kernel_(self.X_train_.astype(float))
+        K[np.diag_indices_from(K)] += self.noise_
+        self.factor_ = np.asfortranarray(cholesky(K, lower=True, overwrite_a=True, check_finite=False))
+        self.alpha_ = cho_solve((self.factor_, True), residual, check_finite=False)
 
     def _solve(self, prior: NDArray, precision: NDArray, moment: NDArray) -> None:
         """Set the weights of the kernel sum and the factor T of the variance, diag - |T^-1 k|².

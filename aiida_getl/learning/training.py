@@ -32,6 +32,9 @@ METHODS = ("distance_only", "published", "model")
 #: Bonds that the methods for comparison train on at most, exactly: as many as were published, and then some.
 MAX_BONDS_COMPARED = 2500
 
+#: Inducing bonds where the distance is all there is: a curve needs no more.
+INDUCING_OF_DISTANCE = 200
+
 Fit = Callable[[NDArray, NDArray, NDArray, str], BondRegressor | BondEnsemble]
 
 
@@ -109,7 +112,9 @@ def methods(table: BondTable, settings: dict[str, Any], seed: int) -> dict[str, 
     n_screening = descriptor.n_screening if isinstance(descriptor, BondEnvironment) else 0
 
     def distance_only(X: NDArray, y: NDArray, groups: NDArray, name: str) -> BondRegressor:
-        return BondRegressor(kernel=DistanceKernel(), **size).fit(X[:, :1], y, groups)
+        return BondRegressor(kernel=DistanceKernel(), **{**size, "max_inducing": INDUCING_OF_DISTANCE}).fit(
+            X[:, :1], y, groups
+        )
 
     def published(X: NDArray, y: NDArray, groups: NDArray, name: str) -> BondRegressor:
         length, gamma = PUBLISHED_PARAMETERS.get(name, (0.5, 0.010))

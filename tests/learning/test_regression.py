@@ -45,8 +45,8 @@ def test_predictions_are_scikit_learns():
     mean, std = ours.predict(new, return_std=True)
     latent, spread = theirs.predict(new, return_std=True)
     scale = ours.mean_.scale(new[:, 0])
-    np.testing.assert_allclose(mean, ours.mean_(new[:, 0]) + scale * latent, atol=1e-5)
-    np.testing.assert_allclose(std, scale * spread, rtol=1e-4)
+    np.testing.assert_allclose(mean, ours.mean_(new[:, 0]) + scale * latent, rtol=1e-8)
+    np.testing.assert_allclose(std, scale * spread, rtol=1e-6)
     np.testing.assert_array_equal(ours.predict(new), mean)
 
 
