@@ -36,6 +36,8 @@ class QeBands:
     ----------
     save, file, orbitals
         What was read, and the basis.
+    no_slater
+        Why the projections are not on Slater orbitals though these were preferred, else None.
     energies, occupations : (nspin, nk, nbnd)
         Of the bands that count; eV, 0 to 1.
     kpoints, weights, atom
@@ -54,8 +56,9 @@ class QeBands:
 
     def __init__(self, path: Path, basis: Mapping[str, Sequence[str]] | None = None, source: Source = "auto") -> None:
         self.save: QeSave = read_save(path)
-        self.file, projected = open_projections(self.save, basis or {}, source)
-        self.orbitals: OrbitalTable = build_orbitals(self.save.species, self.save.upfs, basis, projected)
+        opened = open_projections(self.save, basis or {}, source)
+        self.file, self.no_slater = opened.file, opened.no_slater
+        self.orbitals: OrbitalTable = build_orbitals(self.save.species, self.save.upfs, basis, opened.shells)
         self.kpoints = self.save.kpoints
         self.weights = self.save.weights
         self.atom = self.orbitals.atom

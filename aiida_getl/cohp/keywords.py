@@ -9,7 +9,7 @@ from aiida_getl.lobster.lobsterout import OWN_ENGINE
 REFUSED = {
     "autoRotate": "orbitals are along the cartesian axes",
     "basisRotation": "orbitals are along the cartesian axes",
-    "customSTOforAtom": "the basis is the pseudopotential's own orbitals",
+    "customSTOforAtom": "the orbitals are those of the table, or the pseudopotential's",
     "doNotIgnoreExcessiveBands": "as many bands as basis functions are used",
     "doNotOrthogonalizeBasis": "the basis is Löwdin-orthonormalised",
     "doNotUseAbsoluteSpilling": "spillings are absolute",
@@ -17,9 +17,9 @@ REFUSED = {
     "forceV1HMatrix": "the Hamiltonian is built from orthonormalised bands",
     "includeOrbitals": "name the shells with basisFunctions",
     "kSpaceCOHP": "COHPs are built in real space",
-    "loadProjectionFromFile": "projections are read from atomic_proj.xml",
+    "loadProjectionFromFile": "projections are computed from the wavefunctions, or read from atomic_proj.xml",
     "molecule": "bonds are between atoms, not fragments",
-    "skipProjection": "projections are read from atomic_proj.xml",
+    "skipProjection": "projections are computed from the wavefunctions, or read from atomic_proj.xml",
     "skipReOrthonormalization": "bands are orthonormalised after projection",
 }
 #: Keywords that are honoured.
@@ -66,9 +66,4 @@ def check_keywords(lobsterin: Lobsterin) -> list[str]:
                 "the numbers: leave it out, or use LOBSTER"
             )
     notes = [f"{keyword} has no effect in {OWN_ENGINE}." for keyword in lobsterin.settings if keyword not in HONOURED]
-    if "basisSet" in lobsterin.settings:
-        notes.append(
-            f"basisSet {lobsterin.settings['basisSet']} is read as a name only: Slater orbitals are those of the table "
-            "of Koga et al. (1999)."
-        )
     return notes

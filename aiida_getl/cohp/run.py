@@ -106,6 +106,11 @@ def run(
         curves=None if energies is None else CurveSettings(energies, smearing, asked.listed_orbitalwise, kinds),
         progress=progress,
     )
+    if bands.no_slater is not None:
+        notes.append(f"projected on {bands.file.functions}, not on Slater orbitals: {bands.no_slater}.")
+    if "basisSet" in lobsterin.settings:
+        name = lobsterin.settings["basisSet"]
+        notes.append(f"basisSet {name} is read as a name only: the functions are {bands.file.functions}.")
     if not bands.file.has_overlaps:
         notes.append(f"{bands.file.path} has no overlaps (lwrite_overlaps): no Mulliken charges, no COOPs.")
     aliased = aliased_bonds(asked.listed, KPoints(bands.kpoints, bands.weights))
@@ -169,6 +174,7 @@ def summarise(result: CohpResult, bands: QeBands, version: str, timing: Timing) 
         "version": version,
         "program": f"Quantum ESPRESSO {save.version}",
         "projections": bands.file.functions,
+        "no_slater_orbitals": bands.no_slater,
         "basis": {element: [shell.label for shell in shells] for element, shells in bands.orbitals.shells.items()},
         "pseudopotentials": {
             name: {"element": upf.element, "kind": upf.kind, "z_valence": upf.z_valence, "md5": upf.md5}

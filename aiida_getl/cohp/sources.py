@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Protocol
@@ -17,7 +18,7 @@ from aiida_getl.quantumespresso.basis import default_basis, projected_shells
 from aiida_getl.quantumespresso.upf import Shell
 from aiida_getl.slater.orbitals import slater_shells
 from aiida_getl.slater.projections import SlaterProjections
-from aiida_getl.slater.wavefunctions import wavefunction_file
+from aiida_getl.slater.wavefunctions import missing_wavefunctions, wavefunction_file
 
 #: ``slater``: Slater orbitals, as LOBSTER takes; ``projwfc``: the pseudopotentials' orbitals, from atomic_proj.xml;
 #: ``auto``: the first that the files allow.
@@ -94,10 +95,26 @@ class SlaterSource:
         return np.asarray(self._overlap(kpoint))
 
 
-def open_projections(
-    save: QeSave, basis: Mapping[str, Sequence[str]], source: Source
-) -> tuple[Projections, dict[str, tuple[Shell, ...]]]:
-    """Return the projections of a calculation, and the shells of every species that they are on.
+@dataclass(frozen=True)
+class Opened:
+    """Projections of a calculation.
+
+    Attributes
+    ----------
+    file
+    shells
+        Of every species, in the order of the functions.
+    no_slater
+        Why they are not on Slater orbitals though these were preferred; None if they are, or projwfc.x was asked for.
+    """
+
+    file: Projections
+    shells: dict[str, tuple[Shell, ...]]
+    no_slater: str | None = None
+
+
+def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: Source) -> Opened:
+    """Return the projections of a calculation.
 
     Parameters
     ----------
@@ -105,7 +122,8 @@ def open_projections(
     basis
         Shell labels of the elements whose basis was chosen.
     source
-        Slater orbitals need the wavefunctions of pw.x (``wfc*.dat``) and PAW datasets with their partial waves.
+        Slater orbitals need the wavefunctions of pw.x (``wfc*.dat``), PAW datasets with their partial waves, and shells
+        that are in the table.
 
     Raises
     ------
@@ -113,24 +131,34 @@ def open_projections(
         Where the files do not allow it.
     """
     file = save.path / "atomic_proj.xml"
-    if source == "projwfc":
-        return ProjectionFile(file), {name: projected_shells(upf) for name, upf in save.upfs.items()}
-    wavefunctions = wavefunction_file(save.path, 0, 0, save.n_spins)
-    try:
-        if not wavefunctions.is_file():
-            raise FileNotFoundError(
-                f"{wavefunctions} is missing: run pw.x again and keep its wavefunctions (as .dat, not HDF5)"
+    reason = None
+    if source != "projwfc":
+        try:
+            return _open_slater(save, basis)
+        except (FileNotFoundError, ValueError) as error:
+            if source == "slater":
+                raise
+            if not file.is_file():
+                raise type(error)(
+                    f"{error}; or run projwfc.x (lsym=.false., lwrite_overlaps=.true.), whose {file} is missing too"
+                ) from None
+            reason = str(error)
+    return Opened(ProjectionFile(file), {name: projected_shells(upf) for name, upf in save.upfs.items()}, reason)
+
+
+def _open_slater(save: QeSave, basis: Mapping[str, Sequence[str]]) -> Opened:
+    for spin, kpoint in np.ndindex(save.energies.shape[:2]):
+        if missing := missing_wavefunctions(wavefunction_file(save.path, spin, kpoint, save.n_spins)):
+            raise FileNotFoundError(missing)
+    for name, upf in save.upfs.items():
+        if upf.kind != "PAW":
+            kind = "ultrasoft" if upf.kind == "US" else "norm-conserving"
+            raise ValueError(
+                f"{save.path / save.upf_files[name]} of {upf.element} is {kind}: projections on Slater orbitals need "
+                "PAW datasets"
             )
-        shells = {name: _slater_basis(save, name, basis) for name in save.upfs}
-        return SlaterSource(save, shells), shells
-    except (FileNotFoundError, ValueError) as error:
-        if source == "slater":
-            raise
-        if not file.is_file():
-            raise FileNotFoundError(
-                f"{error}; or run projwfc.x (lsym=.false., lwrite_overlaps=.true.), whose {file} is missing too"
-            ) from None
-    return open_projections(save, basis, "projwfc")
+    shells = {name: _slater_basis(save, name, basis) for name in save.upfs}
+    return Opened(SlaterSource(save, shells), shells)
 
 
 def _slater_basis(save: QeSave, name: str, basis: Mapping[str, Sequence[str]]) -> tuple[Shell, ...]:
