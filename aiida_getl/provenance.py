@@ -1,11 +1,19 @@
-"""Questions to the provenance graph: where a number comes from."""
+"""Questions to the provenance graph: where a number comes from.
+
+The graph is walked level by level, all nodes of a level in one query that returns numbers and short texts. The query
+builder's ancestors follow every path instead of every link, and their nodes are built one by one: minutes for the graph
+of a campaign where this takes a second (docs/scale.md).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiida import orm
+from aiida.common.links import LinkType
+from aiida.orm.utils.node import load_node_class
 from aiida_pseudo.data.pseudo import UpfData
 
 from aiida_getl.data.bonds import BondStrengthsData
@@ -64,16 +72,76 @@ def trace(node: orm.Data, bond: int | None = None) -> Trace:
     starts: list[orm.Data] = [node]
     if bond is not None:
         description, starts = _describe_bond(node, bond)
-    pks = [start.pk for start in starts]
-    steps, codes, computers = _calculations(pks)
+    lineage = _walk([start.pk for start in starts])
+    codes = _codes(lineage)
+    words = _describe_all({pk for inputs in lineage.inputs.values() for _, pk in inputs} - set(codes))
+    computers = {code.computer.pk: code.computer for code in codes.values() if code.computer}
     return Trace(
         subject=describe(node),
         bond=description,
-        steps=steps,
-        origins=_origins(pks),
-        codes=codes,
-        computers=computers,
+        steps=_steps(lineage, codes, words),
+        origins=_origins(lineage, words),
+        codes=[Item(code.pk, code.uuid, f"{code.full_label} {_executable(code)}") for code in codes.values()],
+        computers=[
+            Item(computer.pk, computer.uuid, f"{computer.label} ({computer.hostname})")
+            for computer in computers.values()
+        ],
     )
+
+
+#: Values that a query may hold; SQLite takes 32,766.
+_MOST_VALUES = 10_000
+
+
+@dataclass(frozen=True)
+class _Lineage:
+    """All calculations that led to some data, with names and PKs of their inputs; which data one of them made."""
+
+    inputs: dict[int, list[tuple[str, int]]]
+    made: set[int]
+
+
+def _walk(pks: list[int]) -> _Lineage:
+    """Return where data come from."""
+    inputs: dict[int, list[tuple[str, int]]] = {}
+    made: set[int] = set()
+    seen, data = set(pks), set(pks)
+    while data:
+        calculations: set[int] = set()
+        for pk, _, creator in _incoming(data, LinkType.CREATE):
+            made.add(pk)
+            if creator not in inputs:
+                inputs[creator] = []
+                calculations.add(creator)
+        data = set()
+        for pk, label, source in _incoming(calculations, LinkType.INPUT_CALC):
+            inputs[pk].append((label, source))
+            data.add(source)
+        data -= seen
+        seen |= data
+    return _Lineage(inputs, made)
+
+
+def _incoming(pks: Iterable[int], link_type: LinkType) -> Iterator[tuple[int, str, int]]:
+    """Yield (node, label, source) of the links of a type that lead to nodes."""
+    for part in _parts(pks):
+        query = orm.QueryBuilder()
+        query.append(orm.Node, filters={"id": {"in": part}}, tag="node", project="id")
+        query.append(
+            orm.Node,
+            with_outgoing="node",
+            edge_filters={"type": link_type.value},
+            edge_project="label",
+            project="id",
+        )
+        for pk, source, label in query.iterall():
+            yield pk, label, source
+
+
+def _parts(pks: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(pks)
+    for start in range(0, len(ordered), _MOST_VALUES):
+        yield ordered[start : start + _MOST_VALUES]
 
 
 def _describe_bond(node: orm.Data, bond: int) -> tuple[dict[str, Any], list[orm.Data]]:
@@ -81,8 +149,8 @@ def _describe_bond(node: orm.Data, bond: int) -> tuple[dict[str, Any], list[orm.
         row = node.get_row(bond)
         # Databases in the original format hold no structures.
         starts = [orm.load_node(row[name]) for name in ("label", "structure") if row[name] is not None]
-        made_from = {link.node.uuid for link in _all_inputs(node)}
-        unconfirmed = [start.uuid for start in starts if start.uuid not in made_from]
+        made_from = _leads_to({start.pk for start in starts}, node)
+        unconfirmed = [start.uuid for start in starts if start.pk not in made_from]
         if unconfirmed:
             raise ValueError(f"row {bond} of {node} names {unconfirmed}, which no link of the graph leads to")
         return row, starts
@@ -91,58 +159,60 @@ def _describe_bond(node: orm.Data, bond: int) -> tuple[dict[str, Any], list[orm.
     raise ValueError(f"{describe(node).what} <{node.pk}> holds no bonds: `bond` is for a DBI or bond strengths")
 
 
-def _all_inputs(node: orm.Data) -> list:
-    """Return the inputs of all calculations that led from labels to a DBI (building it, and merging it)."""
-    links, creators = [], [node.creator]
-    while creators:
-        creator = creators.pop()
-        for link in creator.base.links.get_incoming(node_class=orm.Data).all() if creator else []:
-            links.append(link)
-            if isinstance(link.node, DbiData):
-                creators.append(link.node.creator)
-    return links
+def _leads_to(pks: set[int], dbi: DbiData) -> set[int]:
+    """Return those of some nodes that went into a DBI, or into one that it was merged from."""
+    found: set[int] = set()
+    queue, seen = {dbi.pk}, {dbi.pk}
+    while queue:
+        creators = {creator for _, _, creator in _incoming(queue, LinkType.CREATE)}
+        sources = {pk for _, _, pk in _incoming(creators, LinkType.INPUT_CALC)}
+        found |= pks & sources
+        queue = set()
+        for part in _parts(sources):
+            queue |= set(orm.QueryBuilder().append(DbiData, filters={"id": {"in": part}}, project="id").all(flat=True))
+        queue -= seen
+        seen |= queue
+    return found
 
 
-def _calculations(pks: list[int]) -> tuple[list[Step], list[Item], list[Item]]:
-    query = orm.QueryBuilder()
-    query.append(orm.Node, filters={"id": {"in": pks}}, tag="start")
-    query.append(orm.CalculationNode, with_descendants="start", project="*", tag="calculation")
-    nodes = {node.pk: node for (node,) in query.distinct().iterall()}
-    inputs: dict[int, dict[str, str]] = {pk: {} for pk in nodes}
-    code_of: dict[int, orm.AbstractCode] = {}
-    codes: dict[int, orm.AbstractCode] = {}
-    if nodes:
-        query = orm.QueryBuilder()
-        query.append(orm.CalculationNode, filters={"id": {"in": list(nodes)}}, tag="calculation", project="id")
-        query.append(orm.Data, with_outgoing="calculation", project="*", edge_project="label")
-        for pk, data, label in query.iterall():
-            if isinstance(data, orm.AbstractCode):
-                code_of[pk] = codes[data.pk] = data
-            else:
-                inputs[pk][label] = f"{describe(data).what} <{data.pk}>"
-    computers = {code.computer.pk: code.computer for code in codes.values() if code.computer}
-    labels = _call_labels(list(nodes))
-    steps = [
-        Step(
-            pk=node.pk,
-            uuid=node.uuid,
-            what=node.process_label or node.node_type,
-            label=labels[node.pk],
-            time=node.ctime.isoformat(timespec="seconds"),
-            code=code_of[node.pk].full_label if node.pk in code_of else "",
-            computer=node.computer.label if node.computer else "",
-            inputs=dict(sorted(inputs[node.pk].items())),
+def _codes(lineage: _Lineage) -> dict[int, orm.AbstractCode]:
+    """Return the codes that ran."""
+    pks = {pk for inputs in lineage.inputs.values() for label, pk in inputs if label == "code"}
+    return {
+        code.pk: code
+        for part in _parts(pks)
+        for code in orm.QueryBuilder().append(orm.AbstractCode, filters={"id": {"in": part}}).all(flat=True)
+    }
+
+
+def _steps(lineage: _Lineage, codes: dict[int, orm.AbstractCode], words: dict[int, str]) -> list[Step]:
+    """Return the calculations, oldest first."""
+    computers = dict(orm.QueryBuilder().append(orm.Computer, project=["id", "label"]).iterall())
+    names = {pk: code.full_label for pk, code in codes.items()}  # asks the database each time
+    labels = _call_labels(list(lineage.inputs))
+    rows = []
+    for part in _parts(lineage.inputs):
+        query = orm.QueryBuilder().append(
+            orm.CalculationNode,
+            filters={"id": {"in": part}},
+            project=["ctime", "id", "uuid", "attributes.process_label", "node_type", "dbcomputer_id"],
         )
-        for node in sorted(nodes.values(), key=lambda node: (node.ctime, node.pk))
+        rows += query.all()
+    return [
+        Step(
+            pk=pk,
+            uuid=uuid,
+            what=process_label or node_type,
+            label=labels[pk],
+            time=ctime.isoformat(timespec="seconds"),
+            code=next((names[source] for _, source in lineage.inputs[pk] if source in names), ""),
+            computer=computers.get(computer, ""),
+            inputs={
+                label: f"{words[source]} <{source}>" for label, source in sorted(lineage.inputs[pk]) if source in words
+            },
+        )
+        for ctime, pk, uuid, process_label, node_type, computer in sorted(rows, key=lambda row: row[:2])
     ]
-    return (
-        steps,
-        [Item(code.pk, code.uuid, f"{code.full_label} {_executable(code)}") for code in codes.values()],
-        [
-            Item(computer.pk, computer.uuid, f"{computer.label} ({computer.hostname})")
-            for computer in computers.values()
-        ],
-    )
 
 
 def _executable(code: orm.AbstractCode) -> str:
@@ -155,44 +225,76 @@ def _call_labels(pks: list[int]) -> dict[int, str]:
     # The process that each name is to be continued from, level by level.
     at: dict[int, list[int]] = {pk: [pk] for pk in pks}
     while at:
-        query = orm.QueryBuilder()
-        query.append(orm.ProcessNode, filters={"id": {"in": list(at)}}, tag="called", project="id")
-        query.append(orm.WorkflowNode, with_outgoing="called", project="id", edge_project="label")
         above: dict[int, list[int]] = {}
-        for called, caller, label in query.iterall():
-            for pk in at[called]:
-                if not label.startswith(("CALL", "iteration")):
-                    names[pk].insert(0, label)
-                above.setdefault(caller, []).append(pk)
+        for link_type in (LinkType.CALL_CALC, LinkType.CALL_WORK):
+            for called, label, caller in _incoming(at, link_type):
+                for pk in at[called]:
+                    if not label.startswith(("CALL", "iteration")):
+                        names[pk].insert(0, label)
+                    above.setdefault(caller, []).append(pk)
         at = above
     return {pk: "/".join(labels) for pk, labels in names.items()}
 
 
-def _origins(pks: list[int]) -> dict[str, list[Item]]:
-    """Return the ancestors without a creator, by the name of the input that they served as."""
-    query = orm.QueryBuilder()
-    query.append(orm.Node, filters={"id": {"in": pks}}, tag="start")
-    query.append(orm.CalculationNode, with_descendants="start", tag="calculation")
-    query.append(orm.Data, with_outgoing="calculation", project="*", edge_project="label")
-    origins: dict[str, dict[int, Item]] = {}
-    for data, label in query.distinct().iterall():
-        if data.creator is None and not isinstance(data, orm.AbstractCode):
-            origins.setdefault(label.split("__")[0], {})[data.pk] = describe(data)
-    return {label: list(items.values()) for label, items in sorted(origins.items())}
+def _origins(lineage: _Lineage, words: dict[int, str]) -> dict[str, list[Item]]:
+    """Return the data that no calculation made, by the name of the input that they served as."""
+    pks: dict[str, set[int]] = {}
+    for inputs in lineage.inputs.values():
+        for label, pk in inputs:
+            if pk not in lineage.made and pk in words:
+                pks.setdefault(label.split("__")[0], set()).add(pk)
+    items: dict[int, Item] = {}
+    for part in _parts(set().union(*pks.values())):
+        query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", "uuid"])
+        items |= {pk: Item(pk, uuid, words[pk]) for pk, uuid in query.iterall()}
+    return {label: [items[pk] for pk in sorted(own)] for label, own in sorted(pks.items())}
+
+
+#: Columns of which the words for a node are made. Not the sites of a structure, on which its formula depends: those of
+#: a thousand cells take ten seconds to read.
+_COLUMNS: tuple[tuple[type[orm.Data] | tuple[type[orm.Data], ...], tuple[str, ...]], ...] = (
+    ((UpfData, orm.UpfData), ("attributes.filename", "attributes.md5")),
+    (orm.SinglefileData, ("attributes.filename",)),
+    ((orm.Int, orm.Float, orm.Str, orm.Bool), ("attributes.value",)),
+)
+
+
+def _describe_all(pks: set[int]) -> dict[int, str]:
+    """Return words for many nodes, see :func:`describe`."""
+    by_type: dict[str, list[int]] = {}
+    for part in _parts(pks):
+        query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", "node_type"])
+        for pk, node_type in query.iterall():
+            by_type.setdefault(node_type, []).append(pk)
+    words: dict[int, str] = {}
+    for node_type, own in by_type.items():
+        node_class = load_node_class(node_type)
+        columns = next((columns for classes, columns in _COLUMNS if issubclass(node_class, classes)), ())
+        if not columns:
+            words |= dict.fromkeys(own, _words(node_class))
+            continue
+        for part in _parts(own):
+            query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", *columns])
+            words |= {pk: _words(node_class, *values) for pk, *values in query.iterall()}
+    return words
 
 
 def describe(node: orm.Node) -> Item:
     """Return a node with the few words that tell it from others of its kind."""
-    if isinstance(node, (UpfData, orm.UpfData)):
-        what = f"UPF {node.filename} md5 {node.md5}"
-    elif isinstance(node, orm.SinglefileData):
-        what = f"file {node.filename}"
-    elif isinstance(node, orm.StructureData):
+    if isinstance(node, orm.StructureData):
         what = f"structure {node.get_formula(mode='hill')}"
-    elif isinstance(node, (orm.Int, orm.Float, orm.Str, orm.Bool)):
-        what = str(node.value)
     elif isinstance(node, orm.RemoteData):
         what = f"remote folder on {node.computer.label}"
     else:
-        what = type(node).__name__
+        columns = next((columns for classes, columns in _COLUMNS if isinstance(node, classes)), ())
+        what = _words(type(node), *(node.base.attributes.get(name.removeprefix("attributes.")) for name in columns))
     return Item(node.pk, node.uuid, what)
+
+
+def _words(node_class: type[orm.Node], *values: Any) -> str:
+    """Return the words for a node of a class, given its columns."""
+    if issubclass(node_class, (UpfData, orm.UpfData)):
+        return f"UPF {values[0]} md5 {values[1]}"
+    if issubclass(node_class, orm.SinglefileData):
+        return f"file {values[0]}"
+    return str(values[0]) if values else node_class.__name__
