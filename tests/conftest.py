@@ -6,6 +6,7 @@ import atexit
 import gzip
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import uuid
@@ -72,6 +73,52 @@ def paw_directory(engine_path, tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("paw")
     generate_family(engine_path("ld1.x"), directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def run_program(engine_path):
+    """Return a function that runs a QE program on an input text in a folder."""
+
+    def run(program: str, text: str, folder: Path) -> None:
+        command = [str(engine_path(program))]
+        result = subprocess.run(command, input=text, cwd=folder, capture_output=True, text=True)
+        assert "Error in routine" not in result.stdout, result.stdout[-2000:]
+        assert result.returncode == 0, result.stdout[-2000:]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def carbon_upf(run_program, tmp_path_factory) -> Path:
+    """A PAW dataset of carbon made by ld1.x."""
+    folder = tmp_path_factory.mktemp("carbon")
+    run_program("ld1.x", (Path(__file__).parent / "C.in").read_text(), folder)
+    path = folder / "C.UPF"
+    lines = []
+    for line in path.read_text().splitlines():
+        fields = line.split()
+        if len(line) > 1000 and "<" not in line:  # pw.x 6.7 cannot read such long lines, though ld1.x writes them
+            lines += [" ".join(fields[n : n + 4]) for n in range(0, len(fields), 4)]
+        else:
+            lines.append(line)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def run_qe(run_program, carbon_upf, tmp_path_factory):
+    """Return a function that runs pw.x and, unless told not to, projwfc.x on an input; it returns the .save folder."""
+
+    def run(text: str, prefix: str, projwfc: bool = True) -> Path:
+        folder = tmp_path_factory.mktemp(prefix)
+        shutil.copy(carbon_upf, folder)
+        run_program("pw.x", text, folder)
+        if projwfc:
+            settings = f"prefix='{prefix}', outdir='./tmp', lsym=.false., lwrite_overlaps=.true."
+            run_program("projwfc.x", f"&projwfc\n {settings}\n/\n", folder)
+        return folder / "tmp" / f"{prefix}.save"
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,65 +1,7 @@
-"""Real calculations with Quantum ESPRESSO, and a synthetic one in its files."""
-
-import os
-import shutil
-import subprocess
-from pathlib import Path
+"""A synthetic calculation in the files of Quantum ESPRESSO."""
 
 import numpy as np
 import pytest
-
-ENVIRONMENT = {
-    **os.environ,
-    "OMP_NUM_THREADS": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-}
-
-
-def _run_program(program, text, folder):
-    if shutil.which(program) is None:
-        pytest.fail(f"{program} is not on the PATH: `bash examples/install.sh` gets it", pytrace=False)
-    result = subprocess.run([program], input=text, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
-    assert "Error in routine" not in result.stdout, result.stdout[-2000:]
-    assert result.returncode == 0, result.stdout[-2000:]
-
-
-@pytest.fixture(scope="session")
-def run_program():
-    """Return a function that runs a QE program on an input text in a folder."""
-    return _run_program
-
-
-@pytest.fixture(scope="session")
-def carbon_upf(run_program, tmp_path_factory) -> Path:
-    """A PAW dataset of carbon made by ld1.x."""
-    folder = tmp_path_factory.mktemp("carbon")
-    run_program("ld1.x", (Path(__file__).parent / "C.in").read_text(), folder)
-    path = folder / "C.UPF"
-    lines = []
-    for line in path.read_text().splitlines():
-        fields = line.split()
-        if len(line) > 1000 and "<" not in line:  # pw.x 6.7 cannot read such long lines, though ld1.x writes them
-            lines += [" ".join(fields[n : n + 4]) for n in range(0, len(fields), 4)]
-        else:
-            lines.append(line)
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-@pytest.fixture
-def run_qe(run_program, carbon_upf, tmp_path):
-    """Return a function that runs pw.x and projwfc.x on an input and returns the .save folder."""
-
-    def run(text, prefix):
-        shutil.copy(carbon_upf, tmp_path)
-        run_program("pw.x", text, tmp_path)
-        projwfc = f"&projwfc\n prefix='{prefix}', outdir='./tmp', lsym=.false., lwrite_overlaps=.true.\n/\n"
-        run_program("projwfc.x", projwfc, tmp_path)
-        return tmp_path / "tmp" / f"{prefix}.save"
-
-    return run
-
 
 UPF = """\
 <UPF version="2.0.1">

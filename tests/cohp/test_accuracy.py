@@ -127,7 +127,7 @@ def test_gamma_only_agrees_with_a_mesh_of_gamma(run_qe):
 def test_equivalent_bonds_of_a_metal_are_equal(run_program, paw_directory, tmp_path):
     """fcc Al, where the fourth band is one of several degenerate ones: chance, unless all of them are known."""
     spread = {}
-    for n_bands in (4, 8):
+    for n_bands in (4, 8):  # with both kinds of orbitals, on the same bands
         folder = tmp_path / str(n_bands)
         folder.mkdir()
         shutil.copy(paw_directory / "Al.pbe-n-kjpaw_getl.1.0.UPF", folder / "C.UPF")
@@ -136,27 +136,41 @@ def test_equivalent_bonds_of_a_metal_are_equal(run_program, paw_directory, tmp_p
         text = pw_input("al", np.zeros((1, 3)), cell, "automatic\n2 2 2 0 0 0", smearing, n_bands)
         run_program("pw.x", text.replace("ecutwfc=30, ecutrho=240", "ecutwfc=20, ecutrho=80"), folder)
         run_program("projwfc.x", "&projwfc\n prefix='al', outdir='./tmp', lsym=.false.\n/\n", folder)
-        found, result, _ = icohps(folder / "tmp" / "al.save", 2.9)
-        assert len(found) == 6
-        assert (result.n_cut_levels > 0) == (n_bands == 8)
-        spread[n_bands] = np.ptp(list(found.values()))
-    assert spread[8] < 1e-4 < 1e-2 < spread[4]
+        for source in ("slater", "projwfc"):
+            found, result, _ = icohps(folder / "tmp" / "al.save", 2.9, source)
+            assert len(found) == 6
+            assert (result.n_cut_levels > 0) == (n_bands == 8)
+            spread[source, n_bands] = np.ptp(list(found.values()))
+    for source in ("slater", "projwfc"):
+        assert spread[source, 8] < 1e-4 < 1e-2 < spread[source, 4]
 
 
-def test_identities_of_a_real_calculation(run_qe):
-    """Merged time reversal, a supercell and a rotated cell are the same solid; the sum rules hold."""
+@pytest.fixture(scope="module")
+def solids(run_qe):
+    """One solid in several descriptions: time reversal merged or not, a supercell, rotated with its atoms exchanged."""
     pair = distorted_pair()
-    merged_save = run_qe(pw_input("merged", pair, A, "automatic\n3 1 1 0 0 0"), "merged")
-    merged, result, bands = icohps(merged_save)
-    assert len(bands.weights) == 2
+    rotation = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))[0]
+    supercell = np.concatenate([pair + n * A[0] for n in range(3)])
+    grid = "automatic\n3 1 1 0 0 0"
+    inputs = {
+        "merged": pw_input("merged", pair, A, grid),
+        "full": pw_input("full", pair, A, grid, ", noinv=.true."),
+        "large": pw_input("large", supercell, A * np.array([[3], [1], [1]]), "gamma"),
+        "turned": pw_input("turned", pair[::-1] @ rotation, A @ rotation, grid),
+    }
+    return {name: run_qe(text, name) for name, text in inputs.items()}
 
-    full, _, full_bands = icohps(run_qe(pw_input("full", pair, A, "automatic\n3 1 1 0 0 0", ", noinv=.true."), "full"))
+
+@pytest.mark.parametrize("source", ["slater", "projwfc"])
+def test_identities_of_a_real_calculation(solids, source):
+    """The descriptions are of the same solid; the sum rules hold."""
+    merged, result, bands = icohps(solids["merged"], source=source)
+    assert len(bands.weights) == 2
+    full, _, full_bands = icohps(solids["full"], source=source)
     assert len(full_bands.weights) == 3
     np.testing.assert_allclose(list(merged.values()), list(full.values()), atol=1e-4)
 
-    positions = np.concatenate([pair + n * A[0] for n in range(3)])
-    large_save = run_qe(pw_input("large", positions, A * np.array([[3], [1], [1]]), "gamma"), "large")
-    large, large_result, _ = icohps(large_save)
+    large, large_result, _ = icohps(solids["large"], source=source)
     large_bonds = large_result.bonds
     cell = np.repeat(np.arange(3), 2)
     translation = large_bonds.translation * np.array([3, 1, 1])
@@ -165,12 +179,11 @@ def test_identities_of_a_real_calculation(run_qe):
     # The grids of the density differ a little.
     np.testing.assert_allclose([full[key] for key in small.keys()], list(large.values()), atol=2e-3)  # noqa: SIM118
 
-    rotation = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))[0]
-    rotated, _, _ = icohps(
-        run_qe(pw_input("turned", pair @ rotation, A @ rotation, "automatic\n3 1 1 0 0 0"), "turned")
-    )
-    assert list(rotated) == list(merged)
-    np.testing.assert_allclose(list(rotated.values()), list(merged.values()), atol=5e-3)
+    turned, turned_result, _ = icohps(solids["turned"], source=source)
+    bonds = turned_result.bonds
+    exchanged = BondList(1 - bonds.atom_i, 1 - bonds.atom_j, bonds.translation, bonds.distance).keys()
+    assert set(exchanged) == set(merged)
+    np.testing.assert_allclose(list(turned.values()), [merged[key] for key in exchanged], atol=5e-3)
 
     # Every ordered pair of the three cells that the k-points stand for.
     pairs = np.array([(i, j, t, 0, 0) for i in range(2) for j in range(2) for t in range(3)])
@@ -182,3 +195,39 @@ def test_identities_of_a_real_calculation(run_qe):
     filled = compute_cohp(full_bands, everything)
     off_site = (everything.atom_i != everything.atom_j) | everything.translation.any(axis=1)
     np.testing.assert_allclose(filled.icohp[off_site], 0, atol=1e-10)
+
+
+def test_wavefunctions_of_two_spins(run_qe):
+    """Two spins that are alike are those of a calculation without; a triplet has two kinds."""
+    pair = distorted_pair()
+    inputs = {
+        name: pw_input(name, pair, A, "gamma", system)
+        for name, system in (
+            ("closed", ""),
+            ("alike", ", nspin=2, tot_magnetization=0"),
+            ("triplet", ", nspin=2, tot_magnetization=2"),
+        )
+    }
+    values = {name: icohps(run_qe(text, name, projwfc=False), 1.9, "slater")[1] for name, text in inputs.items()}
+    np.testing.assert_allclose(values["alike"].icohp * [2, 2], values["closed"].icohp * [1, 1], atol=2e-4)
+    np.testing.assert_allclose(values["triplet"].loewdin.sum(axis=1), [5, 3], atol=1e-6)
+    assert np.abs(values["triplet"].icohp[:, 0] - values["triplet"].icohp[:, 1]).min() > 0.1
+
+
+def test_semicore_that_the_basis_leaves_out(run_program, paw_directory, tmp_path):
+    """fcc Cu: the 3s and 3p bands go with their orbitals, and bonds come out weaker, by the same factor for both."""
+    shutil.copy(paw_directory / "Cu.pbe-spn-kjpaw_getl.1.0.UPF", tmp_path / "C.UPF")
+    smearing = ", occupations='smearing', smearing='fd', degauss=0.02"
+    cell = 6.822 * np.array([[-0.5, 0, 0.5], [0, 0.5, 0.5], [-0.5, 0.5, 0]])
+    text = pw_input("cu", np.zeros((1, 3)), cell, "automatic\n2 2 2 1 1 1", smearing, 14)
+    run_program("pw.x", text, tmp_path)
+    settings = "prefix='cu', outdir='./tmp', lsym=.false., lwrite_overlaps=.true."
+    run_program("projwfc.x", f"&projwfc\n {settings}\n/\n", tmp_path)
+    for source in ("slater", "projwfc"):
+        strength = {}
+        for basis in (["3s", "4s", "3p", "3d"], ["4s", "3d"]):
+            bands = QeBands(tmp_path / "tmp" / "cu.save", {"Cu": basis}, source)
+            assert (bands.n_left_out, bands.core_electrons.tolist()) == ((0, [0]) if len(basis) == 4 else (4, [8]))
+            bonds = find_bonds(bands.save.positions, bands.save.cell, 2.6)
+            strength[len(basis)] = compute_cohp(bands, bonds).icohp.mean()
+        assert 0.3 < strength[2] / strength[4] < 0.8

@@ -1,0 +1,82 @@
+"""Which projections are used, what is said about it, and what each of them asks for."""
+
+import json
+import re
+
+import pytest
+
+from aiida_getl.cohp.cli import main
+
+LOBSTERIN = "cohpGenerator from 0.5 to 4.5\nskipCar\nbasisSet Bunge\n"
+
+
+@pytest.fixture
+def folder(make_save, tmp_path, monkeypatch):
+    """A folder to run in, with results of projwfc.x, and files where wavefunctions would be."""
+    save = tmp_path / "out" / "aiida.save"
+    make_save(save)
+    for number in (1, 2, 3):
+        (save / f"wfc{number}.dat").touch()
+    (tmp_path / "lobsterin").write_text(LOBSTERIN)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def spoil(save, what):
+    """Take away one of the things that Slater orbitals need."""
+    changes = {
+        "NC": ("C.UPF", 'is_paw="T"', 'is_paw="F"'),
+        "US": ("C.UPF", 'is_paw="T"', 'is_paw="F" is_ultrasoft="T"'),
+        "Pd": ("C.UPF", 'element="C"', 'element="Pd"'),
+        "Cs": ("C.UPF", 'element="C"', 'element="Cs"'),
+        "partial waves": ("H.UPF", "2S", "1S"),
+    }
+    if what == "wavefunctions":
+        (save / "wfc2.dat").unlink()
+    elif what == "HDF5":
+        (save / "wfc1.dat").rename(save / "wfc1.hdf5")
+    else:
+        file, old, new = changes[what]
+        text = (save / file).read_text()
+        assert old in text
+        (save / file).write_text(text.replace(old, new).replace("2S", "5S" if what == "Pd" else "2S"))
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("wavefunctions", r"wfc2\.dat is missing: run pw\.x again"),
+        ("HDF5", r"wfc1\.dat is missing: this pw\.x was built with HDF5 and wrote wfc1\.hdf5"),
+        ("NC", r"C\.UPF of C is norm-conserving: projections on Slater orbitals need PAW"),
+        ("US", r"C\.UPF of C is ultrasoft"),
+        ("Pd", r"no Slater orbital 5s of Pd: the table has 1s 2s 3s 4s 2p 3p 4p 3d 4d of it"),
+        ("Cs", r"no Slater orbital 2s of Cs: the table has the elements from H to Xe"),
+        ("partial waves", r"C\.UPF has no <PP_R>: projections on Slater orbitals need a PAW dataset"),
+    ],
+)
+def test_what_slater_orbitals_lack_is_told(folder, capsys, what, reason):
+    save = folder / "out" / "aiida.save"
+    spoil(save, what)
+    assert main([]) == 0
+    summary = json.loads((folder / "getl-cohp.json").read_text())
+    assert summary["projections"] == "orbitals of the pseudopotentials, from projwfc.x"
+    assert re.search(reason, summary["no_slater_orbitals"])
+    log = (folder / "lobsterout").read_text()
+    assert f"not on Slater orbitals: {summary['no_slater_orbitals']}" in log
+    assert "basisSet Bunge is read as a name only: the functions are orbitals of the pseudopotentials" in log
+    assert "(UPF)" in log
+
+    capsys.readouterr()
+    assert main(["--projections", "slater"]) == 2
+    assert re.search(reason, capsys.readouterr().err)
+
+    (save / "atomic_proj.xml").unlink()
+    assert main([]) == 2
+    assert re.search(reason + r".*or run projwfc\.x .* is missing too", capsys.readouterr().err)
+
+
+def test_what_was_asked_for_needs_no_reason(folder):
+    spoil(folder / "out" / "aiida.save", "wavefunctions")
+    assert main(["--projections", "projwfc"]) == 0
+    assert json.loads((folder / "getl-cohp.json").read_text())["no_slater_orbitals"] is None
+    assert "not on Slater orbitals" not in (folder / "lobsterout").read_text()
