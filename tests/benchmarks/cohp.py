@@ -1,4 +1,4 @@
-"""Regenerate the tables of docs/cohp.md: time and memory of getl-cohp, and how far it is from what algebra costs.
+"""Regenerate the table of docs/cohp.md: what getl-cohp takes on projwfc.x's output, beside the cost of the algebra.
 
     nice -n 10 python tests/benchmarks/cohp.py --work FOLDER --atoms 16 32 64 100 200 --kpoints 8 --threads 2
 
@@ -37,7 +37,8 @@ SPACE = 17.5  #: Å^3 per atom
 #: Runs getl-cohp from a small process: the peak memory of a process counts that of the one it was forked from.
 LAUNCHER = """\
 import os, sys
-child = os.posix_spawn(sys.executable, [sys.executable, "-m", "aiida_getl.cohp.cli"], os.environ)
+command = [sys.executable, "-m", "aiida_getl.cohp.cli", "--projections", "projwfc"]
+child = os.posix_spawn(sys.executable, command, os.environ)
 _, status, usage = os.wait4(child, 0)
 print("\\n", usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))
