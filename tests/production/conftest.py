@@ -88,12 +88,13 @@ class Services:
         return done.stdout
 
     def jobs(self, node) -> list[tuple[str, str]]:
-        """Return number and state of every job that was ever submitted for a calculation."""
+        """Return number and state of every job that was ever submitted for a calculation, known by its folder."""
         lines = self.slurm(
             "sacct", "--allocations", "--noheader", "--parsable2", "--starttime=now-1days", f"--name=aiida-{node.pk}",
-            "--duplicates", "--format=JobID,State",
+            "--duplicates", "--format=WorkDir,JobID,State",
         )  # fmt: skip
-        return [tuple(line.split("|")) for line in lines.splitlines()]
+        rows = [line.split("|") for line in lines.splitlines()]
+        return [(number, state) for folder, number, state in rows if folder == node.get_remote_workdir()]
 
     def queue(self) -> dict[str, str]:
         """Return the states of the jobs in the queue by number."""
