@@ -213,8 +213,13 @@ class BondSoapKernel(BondKernel):
         """Return the kernel matrix, see :meth:`BondKernel.evaluate`."""
         assert dot is not None
         exponent = self.zeta * (dot - 1)
-        environment = self.variance * np.exp(exponent - squared / (2 * self.length**2))
-        distance = self.distance_variance * np.exp(squared / (-2 * self.distance_length**2))
+        distance = squared / (-2 * self.distance_length**2)
+        np.exp(distance, out=distance)
+        distance *= self.distance_variance
+        environment = squared / (-2 * self.length**2)
+        environment += exponent
+        np.exp(environment, out=environment)
+        environment *= self.variance
         if not eval_gradient:
             environment += distance
             return environment

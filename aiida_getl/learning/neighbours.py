@@ -1,6 +1,6 @@
 """Neighbours in periodic structures of any cell, through explicit images and a k-d tree.
 
-A hundred times faster than a general neighbour list for the long reaches that descriptors have.
+Much faster than a general neighbour list for the long reaches that descriptors have.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ PRIOR_WIDTH = 1.0
 #: Added to the diagonal of the inducing bonds' kernel matrix, in units of its mean: bonds of a crystal may be equal.
 JITTER = 1e-8
 #: Bonds per chunk of a prediction: chunk times training bonds is the memory it takes.
-CHUNK = 2048
+CHUNK = 1024
 
 
 def _most_probable(objective: Any, start: NDArray, bounds: NDArray) -> tuple[NDArray, float]:

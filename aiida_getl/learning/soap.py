@@ -143,14 +143,16 @@ class _Soap(TransformerMixin, BaseEstimator):
         weights = np.array(
             [1.0 if (za, n) == (zb, m) else np.sqrt(2.0) for za, n, zb, m, _ in self._power_spectrum_indices()]
         )
-        spectra = soap.create(periodic, centers=wrapped) * weights
-        norm = np.linalg.norm(spectra, axis=1)
+        spectra = soap.create(periodic, centers=wrapped)
+        spectra *= weights
+        norm = np.sqrt(np.einsum("ij,ij->i", spectra, spectra))
         if not norm.all():
             raise ValueError(
                 f"no atom within {self.r_cut} Å of the point {wrapped[norm.argmin()].round(2).tolist()}: "
                 "the cell is too dilute for this descriptor"
             )
-        return spectra / norm[:, None]
+        spectra /= norm[:, None]
+        return spectra
 
 
 class BondCentreSoap(_Soap):
