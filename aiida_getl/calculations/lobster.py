@@ -61,11 +61,12 @@ def _is_inside(name: object) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
-def find_problem(inputs) -> str | None:
+def find_problem(inputs, expects_projections: bool = False) -> str | None:
     """Return why a bond analysis with these inputs would fail or mislead, as far as the graph tells; None if it is fit.
 
-    The same check serves work chains, which cannot let a submission raise.
+    The same check serves work chains, which cannot let a submission raise, and may have the projections yet to come.
     """
+    has_projections = expects_projections or "projections_folder" in inputs
     code = inputs["code"]
     # What comes from the cache reads no folder; what turns out not to be there fails on the empty one.
     may_be_cached = get_use_cache(identifier=PROCESS_TYPE) and not inputs.get("metadata", {}).get("disable_cache")
@@ -92,8 +93,8 @@ def find_problem(inputs) -> str | None:
         describe_run(folders["parent_folder"]),
         inputs["structure"].get_ase(),
         lobsterin,
-        find_engine(code, "projections_folder" in inputs),
-        "projections_folder" in inputs,
+        find_engine(code, has_projections),
+        has_projections,
     )
     return "; ".join(obstacles) or None
 
@@ -107,11 +108,13 @@ def validate_inputs(inputs, _) -> str | None:
 class LobsterCalculation(CalcJob):
     """ICOHPs of one structure with LOBSTER or ``getl-cohp``.
 
-    Links what either needs into the working directory: the ``.save`` folder of pw.x, the pseudopotentials, the input
-    of pw.x under the name LOBSTER looks for, and, for ``getl-cohp``, the projections of projwfc.x.
+    Both project the wavefunctions of pw.x on Slater orbitals; ``getl-cohp`` takes the projections of projwfc.x, on the
+    orbitals of the pseudopotentials, where they are given. Links what either needs into the working directory: the
+    ``.save`` folder of pw.x, the pseudopotentials, the input of pw.x under the name LOBSTER looks for, and the
+    projections.
     """
 
-    CACHE_VERSION = 2
+    CACHE_VERSION = 3
     _PREFIX = "aiida"
     #: What LOBSTER saves a projection to.
     _PROJECTION = "projectionData.lobster"
@@ -148,7 +151,8 @@ class LobsterCalculation(CalcJob):
             "projections_folder",
             valid_type=orm.RemoteData,
             required=False,
-            help="The remote folder of the projwfc.x calculation (`getl.projwfc`); needed by `getl-cohp`.",
+            help="The remote folder of a projwfc.x calculation (`getl.projwfc`), for `getl-cohp`: it takes these "
+            "projections, on the pseudopotentials' orbitals, in place of its own on Slater orbitals.",
         )
         spec.input(
             "lobster_folder",
@@ -196,7 +200,7 @@ class LobsterCalculation(CalcJob):
 
         code = datastructures.CodeInfo()
         code.code_uuid = self.inputs.code.uuid
-        code.cmdline_params = settings.get("cmdline", [])
+        code.cmdline_params = [*self._functions(), *settings.get("cmdline", [])]
         code.withmpi = False
         code.stdout_name = self.inputs.metadata.options.output_filename
         code.join_files = True
@@ -220,6 +224,13 @@ class LobsterCalculation(CalcJob):
             *settings.get("additional_retrieve_list", ()),
         ]
         return calcinfo
+
+    def _functions(self) -> list[str]:
+        """Return the arguments that say which functions to project on, so that no other ones are taken silently."""
+        has_projections = "projections_folder" in self.inputs
+        if find_engine(self.inputs.code, has_projections) != "getl-cohp":
+            return []
+        return ["--projections", "projwfc" if has_projections else "slater"]
 
 
 def _define_outputs(spec) -> None:

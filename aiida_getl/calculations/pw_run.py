@@ -47,7 +47,9 @@ def describe_run(folder: orm.RemoteData) -> PwRun:
     if scf is None or scf.process_type != PW_CALCULATION:
         return PwRun()
     outputs = scf.outputs.output_parameters.get_dict() if "output_parameters" in scf.outputs else {}
-    system = {key.lower(): value for key, value in _parameters(scf).get("SYSTEM", {}).items()}
+    system, control = (
+        {key.lower(): value for key, value in _parameters(scf).get(name, {}).items()} for name in ("SYSTEM", "CONTROL")
+    )
     structure = getattr(scf.outputs, "output_structure", None) or getattr(scf.inputs, "structure", None)
     settings = scf.inputs.settings.get_dict() if "settings" in scf.inputs else {}
     return PwRun(
@@ -57,6 +59,7 @@ def describe_run(folder: orm.RemoteData) -> PwRun:
         uses_symmetry=_uses_symmetry(scf, system, outputs.get("number_of_k_points")),
         is_gamma_only=any(key.lower() == "gamma_only" and value for key, value in settings.items()),
         is_noncollinear=bool(system.get("noncolin", False)),
+        keeps_wavefunctions=control.get("disk_io") not in ("none", "nowf"),
     )
 
 

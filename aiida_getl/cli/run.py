@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 DEFAULT_CODES = {
     "lammps": "lammps@localhost",
     "pw": "pw@localhost",
-    "projwfc": "projwfc@localhost",
     "lobster": "getl-cohp@localhost",
 }
+#: projwfc.x is for those who want the pseudopotentials' orbitals projected on; another name would be of no effect.
+CODES = {*DEFAULT_CODES, "projwfc"}
 REQUIRED = {"composition", "potential", "seed"}
 OPTIONAL = {"protocol", "overrides", "options", "codes", "label"}
 
@@ -176,6 +177,9 @@ def read_config(path: Path) -> dict[str, Any]:
             f"{path}: missing {sorted(missing)}, unknown {sorted(map(str, unknown))}; "
             f"it needs {sorted(REQUIRED)} and may have {sorted(OPTIONAL)}"
         )
+    codes = settings.get("codes", {})
+    if not isinstance(codes, dict) or not set(codes) <= CODES:
+        raise click.ClickException(f"{path}: codes are {codes!r}, give labels for some of {', '.join(sorted(CODES))}")
     return settings
 
 

@@ -13,7 +13,8 @@ from aiida_getl.structures.bonds import BondList, bond_types
 
 UNITS = {"distance": "Å", "icohp": "eV", "std": "eV"}
 
-#: What in a method defines the scale of the numbers; k-points and cut-offs only their accuracy.
+#: What in a method defines the scale of the numbers; k-points and cut-offs only their accuracy. The basis set tells the
+#: functions projected on, of getl-cohp ``Slater`` or ``UPF``, which ``projections`` says in words.
 SCALE = ("engine", "version", "basis_set", "basis", "pseudos", "mixed")
 
 
@@ -29,9 +30,9 @@ class BondStrengthsData(orm.ArrayData):
     ``icohp`` (n, n_spin) in eV. Predictions also carry ``std`` (n,) in eV and ``extrapolated`` (n,), true where the
     bond lies outside what the model was trained on.
 
-    Attributes: ``method`` (what made the numbers: engine, version, basis, pseudopotentials), ``spilling`` (the charge
-    spilling as a fraction, labels only), ``n_bonds``, ``n_atoms``, ``bond_types`` (number of bonds of each type),
-    ``units``.
+    Attributes: ``method`` (what made the numbers: engine, version, functions projected on, basis, pseudopotentials),
+    ``spilling`` (the charge spilling as a fraction, labels only), ``n_bonds``, ``n_atoms``, ``bond_types`` (number of
+    bonds of each type), ``units``.
     """
 
     @classmethod

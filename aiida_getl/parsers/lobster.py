@@ -51,10 +51,10 @@ class LobsterParser(Parser):
     def parse(self, **kwargs):
         self.unread: dict[str, str] = {}
         self.report = Lobsterout.empty()
+        self.extra = read_json(self._read("getl-cohp.json") or "")
         self.icohps_complete = False
         exit_code = self._parse()
-        extra = read_json(self._read("getl-cohp.json") or "")
-        content = results(self.report, extra, self.unread)
+        content = results(self.report, self.extra, self.unread)
         self.out("results", orm.Dict(content | {"icohps_complete": self.icohps_complete}))
         # The scheduler's verdict (walltime, memory) says more about an unfinished run than its files do.
         return self.node.exit_code if self.node.exit_status is not None else exit_code
@@ -156,6 +156,8 @@ class LobsterParser(Parser):
         if refused:
             reason = sanitise(refused[-1].removeprefix("getl-cohp:").strip()[:1000])
             if "nbnd" in reason:
+                needed = re.search(r"nbnd = (\d+)", reason)
+                self.report = replace(self.report, bands_needed=int(needed[1]) if needed else None)
                 return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=reason)
             if "no bond in" in reason:
                 return self.exit_codes.ERROR_NO_INTERACTIONS
@@ -258,13 +260,17 @@ class LobsterParser(Parser):
         used = {element: list(dict.fromkeys(name[:2] for name in names)) for element, names in log.basis.items()}
         asked = {element: list(shells) for element, shells in lobsterin.basis_functions.items()}
         scf = self.node.inputs.parent_folder.creator
-        pseudos = dict(scf.inputs.pseudos) if scf and "pseudos" in scf.inputs else {}
+        pseudos: dict[str, set[str]] = {}
+        for pseudo in dict(scf.inputs.pseudos).values() if scf and "pseudos" in scf.inputs else ():
+            pseudos.setdefault(pseudo.element, set()).add(pseudo.md5)  # kinds such as Fe1 and Fe2 may share one
+        functions = {"projections": self.extra["projections"]} if "projections" in self.extra else {}
         return {
             "engine": log.engine,
             "version": log.version,
             "basis_set": log.basis_set,
+            **functions,
             "basis": dict(sorted((used | asked).items())),
-            "pseudos": {name: pseudo.md5 for name, pseudo in sorted(pseudos.items())},
+            "pseudos": {element: " ".join(sorted(md5s)) for element, md5s in sorted(pseudos.items())},
         }
 
     def _size(self, name: str) -> int:

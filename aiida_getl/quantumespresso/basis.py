@@ -8,6 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from aiida_getl.quantumespresso.upf import Shell, Upf, read_upf
+from aiida_getl.slater.orbitals import slater_orbital, slater_shells
+
+#: What getl-cohp can do where wavefunctions, datasets or the table of Slater orbitals do not suffice.
+USE_PROJWFC = "have projwfc.x do the projection (`projwfc` of a label, `projections_folder` of an analysis)"
 
 
 def projected_shells(upf: Upf) -> tuple[Shell, ...]:
@@ -32,6 +36,71 @@ def default_basis(upf: Upf) -> tuple[Shell, ...]:
             f"the pseudopotential of {upf.element} has no occupied PP_CHI orbital to project on: choose another dataset"
         )
     return shells
+
+
+def slater_projected_shells(upf: Upf, labels: Sequence[str] = ()) -> tuple[Shell, ...]:
+    """Return the shells that a projection on Slater orbitals is on: the occupied ones, and those named beyond them.
+
+    Parameters
+    ----------
+    upf
+    labels
+        Of the basis.
+
+    Raises
+    ------
+    ValueError
+        For a shell that the table of Slater orbitals lacks, and for one whose electrons are in the pseudopotential's
+        core, of which the wavefunctions have nothing.
+    """
+    occupied = default_basis(upf)
+    wanted = [label.lower() for label in labels]
+    try:
+        for label in (*(shell.label for shell in occupied), *wanted):
+            slater_orbital(upf.element, label)
+    except ValueError as error:
+        raise ValueError(f"{error}; choose another basis, or {USE_PROJWFC}") from None
+    valence = {shell.label for shell in projected_shells(upf)}
+    if sum(shell.occupation for shell in occupied) > upf.z_valence - 0.5:
+        for label in wanted:
+            if label not in valence:
+                raise ValueError(
+                    f"basis function {label} of {upf.element} is in the core of its pseudopotential, whose "
+                    f"{upf.z_valence:g} electrons are in {' '.join(shell.label for shell in occupied)}: leave it out"
+                )
+    more = set(wanted) - {shell.label for shell in occupied}
+    return (*occupied, *(shell for shell in slater_shells(upf.element) if shell.label in more))
+
+
+def basis_of_elements(
+    upfs: Mapping[str, Upf], labels: Mapping[str, Sequence[str]], projected: Mapping[str, Sequence[Shell]]
+) -> dict[str, tuple[Shell, ...]]:
+    """Return the basis of every element, which kinds of atoms such as Fe1 and Fe2 share.
+
+    Parameters
+    ----------
+    upfs
+        Pseudopotential of every kind.
+    labels
+        Shells of the elements whose basis is chosen; the others get those occupied in their pseudopotential.
+    projected
+        The shells of every kind that there are projections on.
+
+    Raises
+    ------
+    ValueError
+        For a label there are no projections on, and for pseudopotentials of one element with other orbitals.
+    """
+    basis: dict[str, tuple[Shell, ...]] = {}
+    for kind, upf in upfs.items():
+        element = upf.element
+        shells = select_shells(upf, labels[element], projected[kind]) if element in labels else default_basis(upf)
+        if [shell.label for shell in basis.setdefault(element, shells)] != [shell.label for shell in shells]:
+            raise ValueError(
+                f"the pseudopotentials of {element} differ in their orbitals: name a basis of {element} that all of "
+                "them have"
+            )
+    return basis
 
 
 def select_shells(upf: Upf, labels: Sequence[str], projected: Sequence[Shell] | None = None) -> tuple[Shell, ...]:

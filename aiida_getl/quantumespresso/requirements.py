@@ -10,7 +10,14 @@ import numpy as np
 from ase import Atoms
 
 from aiida_getl.lobster.lobsterin import Lobsterin
-from aiida_getl.quantumespresso.basis import default_basis, n_functions, select_shells
+from aiida_getl.quantumespresso.basis import (
+    USE_PROJWFC,
+    default_basis,
+    n_functions,
+    projected_shells,
+    select_shells,
+    slater_projected_shells,
+)
 from aiida_getl.quantumespresso.upf import SUBSHELLS, Upf
 
 #: The two programs that do the analysis.
@@ -37,6 +44,8 @@ class PwRun:
     is_gamma_only
         Whether it used the trick for Γ (``K_POINTS gamma``), whose wavefunctions are real.
     is_noncollinear
+    keeps_wavefunctions
+        Whether pw.x left them on disk.
     """
 
     atoms: Atoms | None = None
@@ -45,10 +54,15 @@ class PwRun:
     uses_symmetry: bool | None = None
     is_gamma_only: bool | None = None
     is_noncollinear: bool | None = None
+    keeps_wavefunctions: bool | None = None
 
 
 def required_bands(
-    atoms: Atoms, lobsterin: Lobsterin, upfs: Mapping[str, Upf] | None, engine: Engine | None
+    atoms: Atoms,
+    lobsterin: Lobsterin,
+    upfs: Mapping[str, Upf] | None,
+    engine: Engine | None,
+    has_projections: bool = False,
 ) -> int | None:
     """Return how many bands the basis needs: one for every function; None if the basis is not known.
 
@@ -58,7 +72,7 @@ def required_bands(
     Raises
     ------
     ValueError
-        For a shell that ``getl-cohp`` does not find in the pseudopotential.
+        For a shell that ``getl-cohp`` cannot project on.
     """
     total = 0
     for element, count in zip(*np.unique(atoms.get_chemical_symbols(), return_counts=True), strict=True):
@@ -67,7 +81,8 @@ def required_bands(
         if labels is None and upf is None:
             return None
         if upf is not None:
-            functions = n_functions(default_basis(upf) if labels is None else select_shells(upf, labels))
+            projected = projected_shells(upf) if has_projections else slater_projected_shells(upf, labels or ())
+            functions = n_functions(default_basis(upf) if labels is None else select_shells(upf, labels, projected))
         else:
             functions = sum(2 * SUBSHELLS.index(label[1]) + 1 for label in labels or ())
         total += int(count) * functions
@@ -101,20 +116,20 @@ def find_obstacles(
     """
     if run.atoms is not None and not same_structure(run.atoms, atoms):
         yield "the structure is not the one that pw.x computed: give that one, its atoms in the same order and place"
-    if engine == "getl-cohp" and not has_projections:
-        yield "getl-cohp needs the projections of projwfc.x: run `getl.projwfc`, give its folder as projections_folder"
     if run.is_noncollinear:
         yield "pw.x ran with non-collinear spin, for which bond strengths are not defined here: use nspin 1 or 2"
     if run.uses_symmetry:
         yield "pw.x left out k-points by symmetry: run it again with nosym = .true. and noinv = .true."
     if engine == "LOBSTER" and run.is_gamma_only:
         yield "LOBSTER cannot read the real wavefunctions of K_POINTS gamma: use a 1x1x1 mesh without gamma_only"
-    if engine == "LOBSTER":
-        for element, upf in sorted((run.upfs or {}).items()):
-            if upf.kind != "PAW":
-                yield f"LOBSTER needs PAW datasets, that of {element} is {upf.kind}: use another pseudopotential family"
+    reads_wavefunctions = engine == "LOBSTER" or (engine == "getl-cohp" and not has_projections)
+    if reads_wavefunctions and run.keeps_wavefunctions is False:
+        yield "pw.x kept no wavefunctions: run it again without disk_io = 'none' or 'nowf'"
+    if reads_wavefunctions and (unfit := list(_unfit_pseudopotentials(run.upfs or {}, engine))):
+        yield from unfit
+        return
     try:
-        needed = required_bands(atoms, lobsterin, run.upfs, engine)
+        needed = required_bands(atoms, lobsterin, run.upfs, engine, has_projections)
     except ValueError as error:
         yield str(error)
         return
@@ -123,3 +138,18 @@ def find_obstacles(
             f"the basis has {needed} functions but pw.x computed {run.n_bands} bands: "
             f"run it again with nbnd = {needed} or more"
         )
+
+
+def _unfit_pseudopotentials(upfs: Mapping[str, Upf], engine: Engine | None) -> Iterator[str]:
+    """Yield which pseudopotentials do not allow a projection on Slater orbitals."""
+    for element, upf in sorted(upfs.items()):
+        if upf.kind == "PAW" and upf.has_partial_waves:
+            continue
+        what = upf.kind if upf.kind != "PAW" else "PAW without its partial waves (PP_AEWFC)"
+        if engine == "LOBSTER":
+            yield f"LOBSTER needs PAW datasets, that of {element} is {what}: use another pseudopotential family"
+        else:
+            yield (
+                f"getl-cohp projects wavefunctions of PAW datasets, that of {element} is {what}: use another "
+                f"pseudopotential family, or {USE_PROJWFC}"
+            )

@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiida_getl.quantumespresso.basis import projected_shells, recommended_nbnd
-from aiida_getl.quantumespresso.upf import Shell, Upf
+from ase.data import chemical_symbols
+
+from aiida_getl.quantumespresso.basis import recommended_nbnd
+from aiida_getl.quantumespresso.upf import Shell
 
 REQUIRED = (
     "ecutwfc",
@@ -67,7 +69,9 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"label settings: electron_maxstep is {settings['electron_maxstep']!r}, give a whole number")
     basis = settings.get("basis") or {}
     if not isinstance(basis, Mapping) or not all(_is_texts(shells) for shells in basis.values()):
-        raise ValueError(f"label settings: basis is {basis!r}, give lists of shells by kind: {{'Cu': ['3d', '4s']}}")
+        raise ValueError(f"label settings: basis is {basis!r}, give lists of shells by element: {{'Cu': ['3d', '4s']}}")
+    if unknown := [name for name in basis if name not in chemical_symbols[1:]]:
+        raise ValueError(f"label settings: basis names {unknown}, which are no chemical elements")
     if not 0.0 <= settings["r_min"] < settings["r_max"]:
         raise ValueError(f"label settings: r_min {settings['r_min']} and r_max {settings['r_max']} Å enclose no bond")
     kpoints = settings["kpoints"]
@@ -96,29 +100,30 @@ def _is_grid(kpoints: Mapping[str, Any]) -> bool:
     )
 
 
-def scf_parameters(symbols: Sequence[str], upfs: Mapping[str, Upf], settings: Mapping[str, Any]) -> dict[str, dict]:
+def scf_parameters(
+    kinds: Sequence[str], projected: Mapping[str, Sequence[Shell]], settings: Mapping[str, Any]
+) -> dict[str, dict]:
     """Return the namelists of pw.x for one self-consistent run whose bands span the projected functions.
 
     Symmetry is off, since the projections of all k-points are needed (time reversal is used before, in choosing them);
-    forces and stress are off, since nobody uses them here. The bands are at least as many as the functions that
-    projwfc.x projects on: with fewer, the projected Hamiltonian would be wrong, not merely less accurate.
+    forces and stress are off, since nobody uses them here. The bands are at least as many as the functions that they
+    are projected on: with fewer, the projected Hamiltonian would be wrong, not merely less accurate.
 
     Parameters
     ----------
-    symbols
-        Element of every atom.
-    upfs
-        Pseudopotential of every element.
+    kinds
+        Kind of every atom.
+    projected
+        The shells of every kind that the bands are projected on.
     settings
         Label settings, see :func:`check_settings`; energies in Ry.
     """
-    projected = {element: projected_shells(upf) for element, upf in upfs.items()}
     return {
         "CONTROL": {"calculation": "scf", "tprnfor": False, "tstress": False},
         "SYSTEM": {
             "ecutwfc": settings["ecutwfc"],
             "ecutrho": settings["ecutrho"],
-            "nbnd": recommended_nbnd(symbols, projected, settings["band_margin"]),
+            "nbnd": recommended_nbnd(kinds, projected, settings["band_margin"]),
             "occupations": "smearing",
             "smearing": settings["smearing"],
             "degauss": settings["degauss"],
@@ -126,7 +131,7 @@ def scf_parameters(symbols: Sequence[str], upfs: Mapping[str, Upf], settings: Ma
             "noinv": True,
         },
         "ELECTRONS": {
-            "conv_thr": settings["conv_thr_per_atom"] * len(symbols),
+            "conv_thr": settings["conv_thr_per_atom"] * len(kinds),
             "mixing_mode": settings["mixing_mode"],
             "mixing_beta": settings["mixing_beta"],
             "electron_maxstep": settings["electron_maxstep"],
@@ -135,11 +140,19 @@ def scf_parameters(symbols: Sequence[str], upfs: Mapping[str, Upf], settings: Ma
 
 
 def lobsterin_parameters(basis: Mapping[str, Sequence[Shell]], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the contents of lobsterin: the basis of every element and one generator over all pairs in range."""
+    """Return the contents of lobsterin: the basis of every element and one generator over all pairs in range.
+
+    Parameters
+    ----------
+    basis
+        By element: LOBSTER knows no kinds.
+    settings
+        Label settings, see :func:`check_settings`.
+    """
     return {
         "basisSet": "Bunge",
         "skipDOS": True,
         "skipCOOP": True,
-        "basisFunctions": {name: [shell.label for shell in shells] for name, shells in basis.items()},
+        "basisFunctions": {element: [shell.label for shell in shells] for element, shells in basis.items()},
         "cohpGenerator": [f"from {settings['r_min']} to {settings['r_max']}"],
     }

@@ -55,6 +55,8 @@ class Upf:
         Suggested cut-offs in Ry, None where the file suggests none.
     md5
         Of the file's bytes.
+    has_partial_waves
+        Whether the file has the all-electron and pseudo partial waves of a PAW dataset.
     """
 
     element: str
@@ -65,6 +67,7 @@ class Upf:
     wfc_cutoff: float | None
     rho_cutoff: float | None
     md5: str
+    has_partial_waves: bool = True
 
 
 def read_upf(source: Path | str) -> Upf:
@@ -111,6 +114,7 @@ def read_upf(source: Path | str) -> Upf:
             wfc_cutoff=_float(header.get("wfc_cutoff", "0")) or None,
             rho_cutoff=_float(header.get("rho_cutoff", "0")) or None,
             md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+            has_partial_waves="<PP_AEWFC.1" in text and "<PP_PSWFC.1" in text,
         )
     except KeyError as error:
         raise ValueError(f"{name} lacks the attribute {error} that every UPF version 2 file has") from None

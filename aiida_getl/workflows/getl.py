@@ -138,8 +138,8 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
     ):
         """Return a builder with the inputs of a protocol.
 
-        :param codes: mapping with codes or their labels for `lammps`, `pw`, `lobster`, and `projwfc` where the
-            bond analysis is done by `getl-cohp`.
+        :param codes: mapping with codes or their labels for `lammps`, `pw`, `lobster` (or `getl-cohp`), and
+            `projwfc` where the bond analysis shall rest on its projections, see `LabelWorkChain`.
         :param composition: e.g. `Zr49Cu49Al2`.
         :param potential: ``SinglefileData`` of an EAM potential.
         :param seed: integer.

@@ -1,4 +1,4 @@
-"""Label the bonds of one structure: pw.x, projwfc.x and the bond analysis."""
+"""Label the bonds of one structure: pw.x and the bond analysis, with projwfc.x between them where it is asked for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.label_parameters import label_parameters
 from aiida_getl.calculations.functions.record_failure import record_failure
+from aiida_getl.calculations.pw_run import find_engine
 from aiida_getl.quantumespresso.scf import check_settings
 from aiida_getl.workflows.lobster_base import LobsterBaseWorkChain, describe
 
@@ -48,8 +49,9 @@ def validate_inputs(inputs, _) -> str | None:
 class LabelWorkChain(ProtocolMixin, WorkChain):
     """ICOHPs of every bond of a structure.
 
-    Runs ``getl-cohp`` on the projections of projwfc.x, or the real LOBSTER where its code is given and the ``projwfc``
-    namespace is left out. A failure leaves its reason in the output ``failure``.
+    Runs pw.x and, on its wavefunctions, ``getl-cohp`` or the real LOBSTER, whichever the code is; both project on
+    Slater orbitals. With the ``projwfc`` namespace, projwfc.x projects on the pseudopotentials' orbitals for
+    ``getl-cohp``, which gives labels on another scale. A failure leaves its reason in the output ``failure``.
     """
 
     @classmethod
@@ -80,7 +82,11 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             ProjwfcCalculation,
             namespace="projwfc",
             exclude=("parent_folder", "parameters"),
-            namespace_options={"required": False, "populate_defaults": False},
+            namespace_options={
+                "required": False,
+                "populate_defaults": False,
+                "help": "projwfc.x, for `getl-cohp` to use the pseudopotentials' orbitals in place of Slater orbitals.",
+            },
         )
         spec.expose_inputs(
             LobsterCalculation,
@@ -141,7 +147,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         :param pw_code: code or label of pw.x.
         :param lobster_code: code or label of `getl-cohp` or of LOBSTER.
         :param structure: ``StructureData``; a parent work chain that supplies it later names its ``elements`` instead.
-        :param projwfc_code: code or label of projwfc.x; required with `getl-cohp`, left out for LOBSTER.
+        :param projwfc_code: code or label of projwfc.x, where `getl-cohp` shall project on the orbitals of the
+            pseudopotentials, of whatever kind; left out, it projects on Slater orbitals, which takes PAW datasets.
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's.
         :param options: scheduler options of all jobs.
@@ -165,6 +172,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         if projwfc_code is not None:
             builder.projwfc.code = projwfc_code
             builder.projwfc.metadata.options = builder.scf.pw.metadata.options
+        else:
+            builder.pop("projwfc")  # what is empty would be refused where a parent work chain takes the builder over
         family = load_family(inputs["pseudo_family"])
         if structure is None:
             builder.pseudos = get_pseudos(family, {element: element for element in elements})
@@ -172,7 +181,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             builder.structure = structure
             builder.pseudos = get_pseudos(family, {kind.name: kind.symbol for kind in structure.kinds})
         # LOBSTER does not read the real wavefunctions of pw.x at Γ.
-        builder.settings = orm.Dict({"real_wavefunctions": projwfc_code is not None, **inputs["settings"]})
+        real = find_engine(lobster_code, projwfc_code is not None) == "getl-cohp"
+        builder.settings = orm.Dict({"real_wavefunctions": real, **inputs["settings"]})
         builder.clean_workdir = orm.Bool(inputs["clean_workdir"])
         return builder
 
@@ -180,12 +190,17 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         """Derive what the codes are asked for from the structure and its pseudopotentials."""
         kinds = self.inputs.structure.get_kind_names()
         self.ctx.pseudos = {kind: self.inputs.pseudos[kind] for kind in kinds}
+        has_projections = "projwfc" in self.inputs
+        engine = find_engine(self.inputs.lobster.code, has_projections)
         self.ctx.parameters, node = label_parameters.run_get_node(
-            structure=self.inputs.structure, settings=self.inputs.settings, **self.ctx.pseudos
+            structure=self.inputs.structure,
+            settings=self.inputs.settings,
+            analysis=orm.Dict({"engine": engine, "has_projections": has_projections}),
+            **self.ctx.pseudos,
         )
         if not node.is_finished_ok:
             return self._fail(self.exit_codes.ERROR_UNSUITABLE_INPUT.format(reason=node.exit_message))
-        self.ctx.jobs = ["scf", "projwfc", "analysis"] if "projwfc" in self.inputs else ["scf", "analysis"]
+        self.ctx.jobs = ["scf", "projwfc", "analysis"] if has_projections else ["scf", "analysis"]
         self.ctx.due = list(self.ctx.jobs)
         self.ctx.use_cache = True
         return None

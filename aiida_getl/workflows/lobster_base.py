@@ -37,12 +37,12 @@ def validate_limits(node, _) -> str | None:
 
 
 def validate_inputs(inputs, _) -> str | None:
-    """Refuse a namespace for pw.x that leaves getl-cohp without projections."""
-    if "lobster" not in inputs or "code" not in inputs["lobster"]:
-        return None
-    engine = find_engine(inputs["lobster"]["code"], "projections_folder" in inputs["lobster"])
-    if "pw" in inputs and engine == "getl-cohp" and "projwfc" not in inputs:
-        return "getl-cohp needs new projections after pw.x has run with more bands: give the namespace `projwfc` too"
+    """Refuse a namespace for pw.x that would leave getl-cohp without the projections that it is given."""
+    if "pw" in inputs and "projections_folder" in inputs.get("lobster", {}) and "projwfc" not in inputs:
+        return (
+            "the projections of projwfc.x have to be made anew after pw.x has run with more bands: give the namespace "
+            "`projwfc` too, or leave out projections_folder"
+        )
     return None
 
 
@@ -50,7 +50,8 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
     """Bond analysis with LOBSTER or ``getl-cohp`` that starts again where that helps.
 
     - Too few bands, or k-points left out by symmetry, and ``pw`` is given: pw.x computes the bands anew from the charge
-      density it has (``nscf``), projwfc.x the projections, and the analysis starts again.
+      density it has (``nscf``), and the analysis starts again.
+    - ``projwfc`` is given, and no projections of these bands: projwfc.x makes them for ``getl-cohp``.
     - Out of memory, out of time: once more with twice as much, up to ``limits``; LOBSTER goes on from its projection if
       it saved one.
     - Killed: once more.
@@ -80,7 +81,7 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
             ProjwfcCalculation,
             namespace="projwfc",
             exclude=("parent_folder",),
-            namespace_options={"required": False, "populate_defaults": False, "help": "projwfc.x, after more bands."},
+            namespace_options={"required": False, "populate_defaults": False, "help": "projwfc.x, for `getl-cohp`."},
         )
         spec.input(
             "limits",
@@ -94,12 +95,9 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
         spec.outline(
             cls.setup,
             while_(cls.should_run_process)(
-                if_(cls.needs_bands)(
-                    cls.run_pw,
-                    cls.inspect_pw,
-                    if_(cls.needs_projections)(cls.run_projwfc, cls.inspect_projwfc),
-                ),
+                if_(cls.needs_bands)(cls.run_pw, cls.inspect_pw),
                 cls.check_inputs,
+                if_(cls.needs_projections)(cls.run_projwfc, cls.inspect_projwfc, cls.check_inputs),
                 cls.run_process,
                 cls.inspect_process,
             ),
@@ -115,7 +113,7 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
             "ERROR_TOO_FEW_BANDS",
             message="pw.x computed too few bands, and cannot be run again: {reason}",
         )
-        spec.exit_code(411, "ERROR_BANDS_FAILED", message="More bands could not be had: {reason}")
+        spec.exit_code(411, "ERROR_BANDS_FAILED", message="More bands or projections could not be had: {reason}")
         spec.exit_code(420, "ERROR_OUT_OF_MEMORY", message="The analysis ran out of memory: {reason}")
         spec.exit_code(421, "ERROR_OUT_OF_WALLTIME", message="The analysis ran out of time: {reason}")
         spec.exit_code(
@@ -162,11 +160,11 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
         return None
 
     def needs_projections(self):
-        """Whether the new bands have to be projected by projwfc.x."""
-        return "projwfc" in self.inputs
+        """Whether the bands have yet to be projected by projwfc.x."""
+        return self._expects_projections() and "projections_folder" not in self.ctx.inputs
 
     def run_projwfc(self):
-        """Project the new bands."""
+        """Project the bands."""
         inputs = AttributeDict(self.exposed_inputs(ProjwfcCalculation, "projwfc"))
         inputs.parent_folder = self.ctx.inputs.parent_folder
         inputs.metadata.call_link_label = "projwfc"
@@ -181,7 +179,7 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
 
     def check_inputs(self):
         """Stop with the reason where the calculation would be refused: a work chain cannot let a submission raise."""
-        problem = find_problem(self.ctx.inputs)
+        problem = find_problem(self.ctx.inputs, self._expects_projections())
         if problem is None:
             return None
         if problem.startswith("the basis has"):  # and nothing else is wrong
@@ -269,14 +267,22 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
         self.report(f"{option} raised from {now} to {self.ctx.inputs.metadata.options[option]}")
         return ProcessHandlerReport(True)
 
+    def _expects_projections(self) -> bool:
+        """Whether projwfc.x is there to make what getl-cohp reads; LOBSTER has no use for it."""
+        return "projwfc" in self.inputs and find_engine(self.ctx.inputs.code, True) == "getl-cohp"
+
     def _required_bands(self, run) -> int | None:
         inputs = self.ctx.inputs
-        engine = find_engine(inputs.code, "projections_folder" in inputs)
+        has_projections = "projections_folder" in inputs or self._expects_projections()
         try:
             return required_bands(
-                inputs.structure.get_ase(), Lobsterin.from_dict(inputs.parameters.get_dict()), run.upfs, engine
+                inputs.structure.get_ase(),
+                Lobsterin.from_dict(inputs.parameters.get_dict()),
+                run.upfs,
+                find_engine(inputs.code, has_projections),
+                has_projections,
             )
-        except ValueError:  # a shell that the pseudopotential lacks: check_inputs says so
+        except ValueError:  # a shell that there is no orbital of: check_inputs says so
             return None
 
     def _bands_that_lack(self) -> int | None:

@@ -62,7 +62,7 @@ def test_lobsterin(inputs, submit, sandbox, file_regression):
     with sandbox.open("lobsterin") as handle:
         file_regression.check(handle.read(), encoding="utf-8", extension=".lobsterin")
     (code,) = calcinfo.codes_info
-    assert (code.stdout_name, code.join_files, code.cmdline_params) == ("lobster.out", True, [])
+    assert (code.stdout_name, code.join_files) == ("lobster.out", True)
     assert code.withmpi is False
 
 
@@ -77,11 +77,18 @@ def test_links(inputs, submit, getl_computer, data_regression):
     )
 
 
-def test_lobster_needs_no_projections(inputs, submit, lobster_code):
+def test_what_is_projected_on(inputs, submit, lobster_code):
+    inputs["settings"] = orm.Dict({"cmdline": ["--layout", "4"]})
+    assert submit(inputs).codes_info[0].cmdline_params == ["--projections", "projwfc", "--layout", "4"]
     del inputs["projections_folder"]
+    calcinfo = submit(inputs)
+    assert calcinfo.codes_info[0].cmdline_params == ["--projections", "slater", "--layout", "4"]
+    assert [target for *_, target in calcinfo.remote_symlink_list] == ["out/aiida.save", "pseudo", "aiida.scf.in"]
+    # LOBSTER knows no such argument.
     inputs["code"] = lobster_code
-    targets = [target for *_, target in submit(inputs).remote_symlink_list]
-    assert targets == ["out/aiida.save", "pseudo", "aiida.scf.in"]
+    calcinfo = submit(inputs)
+    assert calcinfo.codes_info[0].cmdline_params == ["--layout", "4"]
+    assert [target for *_, target in calcinfo.remote_symlink_list] == ["out/aiida.save", "pseudo", "aiida.scf.in"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +148,7 @@ def test_settings_reach_the_job(inputs, submit):
     )
     calcinfo = submit(inputs)
     assert "export OMP_NUM_THREADS=3\n" in calcinfo.prepend_text
-    assert calcinfo.codes_info[0].cmdline_params == ["--layout", "4"]
+    assert calcinfo.codes_info[0].cmdline_params[-2:] == ["--layout", "4"]
     assert "COHPCAR.lobster" not in calcinfo.retrieve_list
     assert calcinfo.retrieve_list[-1] == "bandOverlaps.lobster"
 
@@ -199,13 +206,13 @@ def test_saved_projection(inputs, submit, lobster_code, getl_computer):
 def pw_folder(getl_computer):
     """Return a function that gives the folder of a pw.x calculation with these inputs and outputs."""
 
-    def build(structure, system, outputs=None, settings=None, mesh=(2, 2, 2)):
+    def build(structure, system, outputs=None, settings=None, mesh=(2, 2, 2), control=None):
         scf = orm.CalcJobNode(computer=getl_computer, process_type="aiida.calculations:quantumespresso.pw")
         kpoints = orm.KpointsData()
         kpoints.set_kpoints_mesh(list(mesh))
         given = {
             "structure": structure,
-            "parameters": orm.Dict({"SYSTEM": system}),
+            "parameters": orm.Dict({"SYSTEM": system, "CONTROL": control or {}}),
             "settings": orm.Dict(settings or {}),
             "kpoints": kpoints,
         }
@@ -243,6 +250,15 @@ def test_what_pw_did_is_checked(inputs, submit, lobster_code, pw_folder, system,
         assert submit(inputs).codes_info
         return
     with pytest.raises(ValueError, match=message):
+        submit(inputs)
+
+
+@pytest.mark.parametrize("disk_io", ["none", "nowf"])
+def test_wavefunctions_that_were_not_kept(inputs, submit, pw_folder, disk_io):
+    inputs["parent_folder"] = pw_folder(inputs["structure"], {"nosym": True}, control={"disk_io": disk_io})
+    assert submit(inputs).codes_info  # projwfc.x has read them
+    del inputs["projections_folder"]
+    with pytest.raises(ValueError, match=r"pw\.x kept no wavefunctions: run it again without disk_io"):
         submit(inputs)
 
 

@@ -51,6 +51,8 @@ def refused(invoke, tmp_path, daemon_client):
         ("composition: Cu50Zr50\n", "missing ['potential', 'seed'], unknown []"),
         (CONFIG + "sead: 2\n", "unknown ['sead']; it needs ['composition', 'potential', 'seed']"),
         (CONFIG + "1: 2\n", "unknown ['1']"),
+        (CONFIG + "codes: {projwcf: projwfc@localhost}\n", "give labels for some of lammps, lobster, projwfc, pw"),
+        (CONFIG + "codes: pw@localhost\n", "codes are 'pw@localhost', give labels"),
     ],
 )
 def test_bad_configurations(refused, text, message):
@@ -69,7 +71,7 @@ def test_bad_configurations(refused, text, message):
         (CONFIG.replace("seed: 1", "seed: -1"), "the seed is -1"),
     ],
 )
-def test_inputs_that_make_no_sense(refused, lammps_code, pw_code, projwfc_code, cohp_code, paw_family, text, message):
+def test_inputs_that_make_no_sense(refused, lammps_code, pw_code, cohp_code, paw_family, text, message):
     assert message in refused(text)
 
 

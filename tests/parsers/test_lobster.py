@@ -1,5 +1,6 @@
 """The parser of `getl.lobster` on outputs of `getl-cohp`, complete, cut and failed, and on those of LOBSTER 3 to 6."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from aiida.plugins import ParserFactory
 from ase.build import bulk
 from ase.io import read
 
+from aiida_getl.data.bonds import same_scale
 from aiida_getl.structures.bonds import find_bonds
 
 #: Of fcc Al with four k-points, cheap and unconverged.
@@ -88,6 +90,27 @@ def test_finished(parse, data_regression):
     results = outputs["results"].get_dict()
     del results["getl_cohp"]
     data_regression.check(results)
+
+
+def test_what_was_projected_on_is_part_of_the_method(parse):
+    bonds, others = (
+        parse(
+            {
+                "lobsterout": FINISHED["lobsterout"].replace("Al (UPF)", f"Al ({name})"),
+                "getl-cohp.json": json.dumps({**json.loads(FINISHED["getl-cohp.json"]), "projections": words}),
+            }
+        )[0]["bonds"]
+        for name, words in (("Slater", "Slater orbitals"), ("UPF", "orbitals of the pseudopotentials"))
+    )
+    assert (bonds.method["basis_set"], bonds.method["projections"]) == ("Slater", "Slater orbitals")
+    assert (others.method["basis_set"], others.method["projections"]) == ("UPF", "orbitals of the pseudopotentials")
+    assert not same_scale(bonds.method, others.method)
+
+
+def test_bands_that_are_needed_are_told(parse):
+    outputs, node = parse(only(**{"lobster.out": "getl-cohp: 16 bands: run pw.x again with nbnd = 20 or more\n"}))
+    assert node.exit_status == 410
+    assert outputs["results"]["bands_needed"] == 20
 
 
 def test_cut_list_keeps_the_complete_bonds(parse):

@@ -4,7 +4,12 @@ import pytest
 from ase.build import bulk
 
 from aiida_getl.lobster.lobsterin import Lobsterin
-from aiida_getl.quantumespresso.basis import markdown_table
+from aiida_getl.quantumespresso.basis import (
+    basis_of_elements,
+    markdown_table,
+    projected_shells,
+    slater_projected_shells,
+)
 from aiida_getl.quantumespresso.requirements import PwRun, find_obstacles, required_bands
 from aiida_getl.quantumespresso.upf import Shell, Upf
 
@@ -14,9 +19,10 @@ ZIRCONIUM = (Shell("5s", 5, 0, 2.0), Shell("4d", 4, 2, 2.0))
 LOBSTERIN = Lobsterin.from_text("basisFunctions Cu 3s 4s 3d\nbasisFunctions Zr 5s 4d\ncohpGenerator from 1 to 3\n")
 
 
-def upfs(kind="PAW"):
+def upfs(kind="PAW", has_partial_waves=True):
     return {
-        name: Upf(name, 11.0, kind, "PBE", chi, None, None, "") for name, chi in (("Cu", COPPER), ("Zr", ZIRCONIUM))
+        name: Upf(name, 4.0 if name == "Zr" else 13.0, kind, "PBE", chi, None, None, "", has_partial_waves)
+        for name, chi in (("Cu", COPPER), ("Zr", ZIRCONIUM))
     }
 
 
@@ -46,7 +52,16 @@ def test_what_is_not_known_is_no_obstacle():
         ("LOBSTER", {"uses_symmetry": True}, "run it again with nosym = .true."),
         ("LOBSTER", {"is_gamma_only": True}, "LOBSTER cannot read the real wavefunctions of K_POINTS gamma"),
         ("LOBSTER", {"upfs": upfs("US")}, "LOBSTER needs PAW datasets, that of Cu is US"),
-        ("getl-cohp", {}, "getl-cohp needs the projections of projwfc.x"),
+        ("LOBSTER", {"keeps_wavefunctions": False}, "pw.x kept no wavefunctions"),
+        (
+            "getl-cohp",
+            {"upfs": upfs("US")},
+            "getl-cohp projects wavefunctions of PAW datasets, that of Cu is US: use another pseudopotential family, "
+            "or have projwfc.x do the projection",
+        ),
+        ("getl-cohp", {"upfs": upfs(has_partial_waves=False)}, "that of Cu is PAW without its partial waves"),
+        ("getl-cohp", {"keeps_wavefunctions": False}, "pw.x kept no wavefunctions"),
+        ("getl-cohp", {"n_bands": 12}, "run it again with nbnd = 13"),
         (None, {"is_noncollinear": True}, "non-collinear spin"),
         (None, {"atoms": ALLOY[::-1]}, "the structure is not the one that pw.x computed"),
         (None, {"atoms": bulk("CuZr", "cesiumchloride", 3.27)}, "the structure is not the one that pw.x computed"),
@@ -57,8 +72,12 @@ def test_obstacles(engine, known, message):
     assert message in found[0]
 
 
-def test_getl_cohp_takes_real_wavefunctions_and_any_pseudopotential():
-    assert obstacles("getl-cohp", True, is_gamma_only=True, upfs=upfs("NC")) == []
+def test_getl_cohp_takes_real_wavefunctions():
+    assert obstacles("getl-cohp", is_gamma_only=True) == []
+
+
+def test_with_projections_any_pseudopotential_will_do_and_no_wavefunctions():
+    assert obstacles("getl-cohp", True, is_gamma_only=True, upfs=upfs("NC"), keeps_wavefunctions=False) == []
 
 
 def test_basis_of_elements_that_are_not_named():
@@ -69,10 +88,46 @@ def test_basis_of_elements_that_are_not_named():
     assert obstacles(lobsterin=empty, n_bands=1) == []
 
 
-def test_shell_that_the_pseudopotential_lacks():
-    more = Lobsterin.from_text("basisFunctions Zr 5s 4d 5p")
-    (found,) = obstacles("getl-cohp", True, more)
-    assert "basis function 5p of Zr is not in its pseudopotential" in found
+@pytest.mark.parametrize(
+    ("has_projections", "label", "message"),
+    [
+        (True, "5p", "basis function 5p of Zr is not in its pseudopotential"),
+        (False, "5p", "no Slater orbital 5p of Zr: the table has 1s 2s 3s 4s 5s 2p 3p 4p 3d 4d of it"),
+        (False, "4p", "basis function 4p of Zr is in the core of its pseudopotential, whose 4 electrons are in 5s 4d"),
+    ],
+)
+def test_shells_that_cannot_be_projected_on(has_projections, label, message):
+    more = Lobsterin.from_text(f"basisFunctions Zr 5s 4d {label}")
+    (found,) = obstacles("getl-cohp", has_projections, more)
+    assert message in found
+
+
+def test_slater_orbitals_beyond_those_of_the_pseudopotential():
+    # Without a PP_CHI of 4p, whose electrons are in the valence.
+    zirconium = Upf("Zr", 10.0, "PAW", "PBE", ZIRCONIUM, None, None, "")
+    assert [shell.label for shell in slater_projected_shells(zirconium, ["5s", "4D", "4p"])] == ["5s", "4d", "4p"]
+    basis = Lobsterin.from_text("basisFunctions Cu 3s 4s 3d\nbasisFunctions Zr 4d 4p\ncohpGenerator from 1 to 3\n")
+    assert required_bands(ALLOY, basis, {**upfs(), "Zr": zirconium}, "getl-cohp") == 7 + 8
+
+
+def test_elements_beyond_the_table():
+    gold = Upf("Au", 11.0, "PAW", "PBE", (Shell("6s", 6, 0, 1.0), Shell("5d", 5, 2, 10.0)), None, None, "")
+    with pytest.raises(ValueError, match="no Slater orbital 6s of Au: the table has the elements from H to Xe; choose"):
+        slater_projected_shells(gold)
+
+
+def test_kinds_of_one_element():
+    iron = (Shell("4s", 4, 0, 2.0), Shell("3d", 3, 2, 6.0))
+    up = Upf("Fe", 8.0, "PAW", "PBE", iron, None, None, "")
+    semicore = Upf("Fe", 16.0, "PAW", "PBE", (Shell("3s", 3, 0, 2.0), *iron, Shell("3p", 3, 1, 6.0)), None, None, "")
+
+    def basis(upfs, labels):
+        return basis_of_elements(upfs, labels, {name: projected_shells(upf) for name, upf in upfs.items()})
+
+    assert basis({"Fe1": up, "Fe2": up}, {}) == {"Fe": iron}
+    assert basis({"Fe1": up, "Fe2": semicore}, {"Fe": ["4s", "3d"]}) == {"Fe": iron}
+    with pytest.raises(ValueError, match="the pseudopotentials of Fe differ in their orbitals: name a basis of Fe"):
+        basis({"Fe1": up, "Fe2": semicore}, {})
 
 
 def test_table_of_default_bases(tmp_path):

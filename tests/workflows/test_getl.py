@@ -37,12 +37,12 @@ SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
 
 
 @pytest.fixture
-def builder(lammps_code, pw_code, projwfc_code, cohp_code, paw_family, cuzr_potential):
+def builder(lammps_code, pw_code, cohp_code, paw_family, cuzr_potential):
     """Return a function that builds the inputs of a tiny campaign, with the changes given."""
 
     def build(label=None, overrides=None, **changes):
         arguments = {
-            "codes": {"lammps": lammps_code, "pw": pw_code, "projwfc": projwfc_code, "lobster": cohp_code},
+            "codes": {"lammps": lammps_code, "pw": pw_code, "lobster": cohp_code},
             "composition": "CuZr",
             "potential": cuzr_potential,
             "seed": 5,
@@ -129,7 +129,7 @@ def test_loop(builder, submit_and_await, work_directory, tmp_path):
 def check_traces(found):
     """Every number leads back to engines, potential, pseudopotentials, seed and computer."""
     row = trace(found.dbi, bond=0)
-    engines = {"LammpsStageCalculation", "PwCalculation", "ProjwfcCalculation", "LobsterCalculation"}
+    engines = {"LammpsStageCalculation", "PwCalculation", "LobsterCalculation"}
     assert engines <= names(row.steps)
     assert {item.what for item in row.origins["potential"]} == {"file CuZr_mm.eam.fs"}
     upfs = {item.uuid for items in row.origins.values() for item in items if item.what.startswith("UPF")}
@@ -138,7 +138,7 @@ def check_traces(found):
     assert [item.what for item in row.computers] == ["localhost (localhost)"]
     assert len([step for step in row.steps if step.what == "LobsterCalculation"]) == 1
     assert row.bond == found.dbi.get_row(0)
-    assert {item.what.split("@")[0] for item in row.codes} == {"lammps", "pw", "projwfc", "getl-cohp"}
+    assert {item.what.split("@")[0] for item in row.codes} == {"lammps", "pw", "getl-cohp"}
     assert json.loads(json.dumps(row.as_dict()))["subject"]["uuid"] == found.dbi.uuid
     for node in (found.model, found.predictions):
         assert engines | {"build_dbi", "train"} <= names(trace(node).steps)
@@ -178,7 +178,7 @@ def check_cache(found, builder, failed):
         _, again = run_get_node(builder())
     assert again.is_finished_ok, again.exit_message
     anew = [job for job in jobs(again) if not job.base.caching.is_created_from_cache]
-    assert sorted(job.process_label for job in anew) == ["LobsterCalculation", "ProjwfcCalculation", "PwCalculation"]
+    assert sorted(job.process_label for job in anew) == ["LobsterCalculation", "PwCalculation"]
     assert again.outputs.dbi.base.attributes.get("n_structures") == 4
     with enable_caching():
         _, third = run_get_node(builder())

@@ -66,21 +66,17 @@ def test_bands_and_kpoints_that_lack_are_computed(inputs, run_pw, pw_code, projw
     inputs["lobster"]["parent_folder"] = folder
     _, node = run_get_node(LobsterBaseWorkChain, **inputs)
     assert node.exit_status == 210
-    assert "needs the projections of projwfc.x" in node.exit_message
+    assert "the basis has 4 functions but pw.x computed 3 bands" in node.exit_message
     assert "run it again with nosym = .true." in node.exit_message
     assert not node.called
 
     inputs["pw"] = {"code": pw_code, "metadata": {"options": ONE_TASK}}
-    with pytest.raises(ValueError, match="give the namespace `projwfc` too"):
-        run_get_node(LobsterBaseWorkChain, **inputs)
-
-    inputs["projwfc"] = {"code": projwfc_code, "metadata": {"options": ONE_TASK}}
     outputs, node = run_get_node(LobsterBaseWorkChain, **inputs)
     assert node.is_finished_ok, node.exit_message
-    assert called(node) == ["more_bands", "PwCalculation", "ProjwfcCalculation", "LobsterCalculation"]
-    nscf = node.called[1].inputs.parameters.get_dict()
-    assert nscf["CONTROL"]["calculation"] == "nscf"
-    assert nscf["SYSTEM"]["nbnd"] == 5
+    assert called(node) == ["more_bands", "PwCalculation", "LobsterCalculation"]
+    nscf = node.called[1]
+    assert nscf.inputs.parameters["CONTROL"]["calculation"] == "nscf"
+    assert nscf.inputs.parameters["SYSTEM"]["nbnd"] == 5
     # fcc: twelve neighbours, of which six are the other six seen from behind.
     bonds = outputs["bonds"]
     assert bonds.n_bonds == 6
@@ -91,13 +87,50 @@ def test_bands_and_kpoints_that_lack_are_computed(inputs, run_pw, pw_code, projw
     assert outputs["populations"].get_array("loewdin") == pytest.approx([0.0], abs=0.01)
     assert bonds.get_array("icobi").shape == (6, 1)
 
-    # With the folders at hand the same analysis needs neither program; memory that is short and has no limit is told.
-    inputs = {"lobster": {**inputs["lobster"], "parent_folder": node.called[1].outputs.remote_folder}}
-    inputs["lobster"]["projections_folder"] = node.called[2].outputs.remote_folder
+    # With enough bands at hand pw.x is not run again; projwfc.x is, where it is given.
+    inputs["lobster"]["parent_folder"] = nscf.outputs.remote_folder
+    inputs["projwfc"] = {"code": projwfc_code, "metadata": {"options": ONE_TASK}}
+    outputs, node = run_get_node(LobsterBaseWorkChain, **inputs)
+    assert node.is_finished_ok, node.exit_message
+    assert called(node) == ["ProjwfcCalculation", "LobsterCalculation"]
+    assert (bonds.method["basis_set"], outputs["bonds"].method["basis_set"]) == ("Slater", "UPF")
+    assert outputs["bonds"].get_strength() == pytest.approx(bonds.get_strength(), rel=0.2)
+
+    # Memory that is short and has no limit is told.
+    inputs = {"lobster": inputs["lobster"]}
     inputs["lobster"]["metadata"] = {"options": {"prepend_text": "ulimit -v 60000"}}
     _, node = run_get_node(LobsterBaseWorkChain, **inputs)
     assert node.exit_status == 420, node.exit_message
     assert "max_memory_kb is None, its limit None" in node.exit_message
+
+
+@pytest.mark.engines
+def test_kinds_of_one_element_with_spin(cohp_code, pw_code, paw_family):
+    structure = orm.StructureData(cell=bulk("Al", "sc", 3.0).repeat((2, 1, 1)).cell[:])
+    for number in (1, 2):
+        structure.append_atom(position=[3.0 * (number - 1), 0.0, 0.0], symbols="Al", name=f"Al{number}")
+    kpoints = orm.KpointsData()
+    kpoints.set_kpoints_mesh([2, 3, 3])
+    system = {"ecutwfc": 15.0, "ecutrho": 60.0, "nbnd": 9, "occupations": "smearing", "degauss": 0.02}
+    system |= {"nspin": 2, "starting_magnetization": {"Al1": 0.5, "Al2": -0.5}, "nosym": True, "noinv": True}
+    pw, node = run_get_node(
+        CalculationFactory("quantumespresso.pw"),
+        code=pw_code,
+        structure=structure,
+        pseudos=dict.fromkeys(("Al1", "Al2"), paw_family.get_pseudo("Al")),
+        kpoints=kpoints,
+        parameters=orm.Dict({"CONTROL": {"calculation": "scf"}, "SYSTEM": system, "ELECTRONS": {"conv_thr": 1e-5}}),
+        metadata={"options": ONE_TASK},
+    )
+    assert node.is_finished_ok, node.exit_message
+    inputs = {"code": cohp_code, "structure": structure, "parameters": orm.Dict({**PARAMETERS, "skipCar": True})}
+    outputs, node = run_get_node(LobsterBaseWorkChain, lobster={**inputs, "parent_folder": pw["remote_folder"]})
+    assert node.is_finished_ok, node.exit_message
+    bonds = outputs["bonds"]
+    assert bonds.get_array("icohp").shape == (6, 2)
+    assert bonds.symbols == ["Al", "Al"]
+    assert bonds.method["basis"] == {"Al": ["3s", "3p"]}
+    assert bonds.method["pseudos"] == {"Al": paw_family.get_pseudo("Al").md5}
 
 
 # ---- handler by handler, on nodes of calculations that ended in each way
@@ -225,6 +258,22 @@ def test_limits_that_are_none_are_refused(process, limits, message):
 def test_inputs_are_checked_before_submission(process, inputs, getl_computer):
     chain = process()
     assert isinstance(chain.ctx.inputs, AttributeDict)
+    chain.ctx.inputs.parent_folder.base.extras.set(orm.RemoteData.KEY_EXTRA_CLEANED, True)
     result = chain.check_inputs()
     assert result.status == 210
-    assert "getl-cohp needs the projections" in result.message
+    assert "was cleaned: run the calculation that made it again" in result.message
+
+
+def test_projections_that_would_not_be_made_anew_are_refused(process, inputs, getl_computer, pw_code, projwfc_code):
+    inputs["lobster"]["projections_folder"] = orm.RemoteData(computer=getl_computer, remote_path="/projwfc").store()
+    inputs["pw"] = {"code": pw_code, "metadata": {"options": ONE_TASK}}
+    with pytest.raises(ValueError, match="give the namespace `projwfc` too, or leave out projections_folder"):
+        process()
+    inputs["projwfc"] = {"code": projwfc_code, "metadata": {"options": ONE_TASK}}
+    assert not process().needs_projections()
+    del inputs["lobster"]["projections_folder"]
+    assert process().needs_projections()
+    lobster = orm.InstalledCode(
+        label="lobster", computer=getl_computer, filepath_executable="/opt/lobster", default_calc_job_plugin=""
+    )
+    assert not process(code=lobster.store()).needs_projections()
