@@ -99,6 +99,8 @@ def _frames(handle: TextIO, path: Path | str) -> Iterator[tuple[int, NDArray, ND
 
 def _box(header: str, bounds: list[list[float]]) -> tuple[NDArray, NDArray]:
     """Return origin and cell; a tilted box is given by the bounds of the box around it."""
+    if {len(bound) for bound in bounds} != ({3} if "xy xz yz" in header else {2}):
+        raise ValueError(f"the box {header.strip()!r} has the bounds {bounds}")
     lower = np.array([bound[0] for bound in bounds])
     upper = np.array([bound[1] for bound in bounds])
     xy, xz, yz = (bound[2] for bound in bounds) if "xy xz yz" in header else (0.0, 0.0, 0.0)

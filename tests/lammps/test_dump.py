@@ -63,3 +63,19 @@ def test_other_files_are_refused(dump):
         dump(frame(0, [(1, 1, 0, 0, 0)], columns="id type xs ys zs"))
     with pytest.raises(ValueError, match="atoms at step 50 are not those at step 0"):
         dump(frame(0, [(1, 1, 0, 0, 0)]) + frame(50, [(1, 2, 0, 0, 0)]))
+
+
+def test_damage_is_an_error_of_the_file(tmp_path):
+    """Bytes changed, missing and inserted, as a broken file system leaves them: no other error than a ValueError."""
+    random = np.random.default_rng(0)
+    path, refused = tmp_path / "frames.dump", 0
+    for _ in range(500):
+        data = bytearray(FRAMES.encode())
+        place, length = random.integers(len(data)), random.integers(1, 20)
+        data[place : place + random.integers(length + 1)] = random.bytes(random.integers(length + 1))
+        path.write_bytes(data)
+        try:
+            read_dump(path)
+        except ValueError:
+            refused += 1
+    assert refused > 100
