@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from aiida_getl.cohp.frame import inverse_root
 from aiida_getl.cohp.projections import ProjectionFile
 from aiida_getl.cohp.save import QeSave
-from aiida_getl.quantumespresso.basis import default_basis, projected_shells
+from aiida_getl.quantumespresso.basis import projected_shells, slater_projected_shells
 from aiida_getl.quantumespresso.upf import Shell
-from aiida_getl.slater.orbitals import slater_shells
 from aiida_getl.slater.projections import SlaterProjections
 from aiida_getl.slater.wavefunctions import missing_wavefunctions, wavefunction_file
 
@@ -157,14 +156,5 @@ def _open_slater(save: QeSave, basis: Mapping[str, Sequence[str]]) -> Opened:
                 f"{save.path / save.upf_files[name]} of {upf.element} is {kind}: projections on Slater orbitals need "
                 "PAW datasets"
             )
-    shells = {name: _slater_basis(save, name, basis) for name in save.upfs}
+    shells = {name: slater_projected_shells(upf, basis.get(upf.element, ())) for name, upf in save.upfs.items()}
     return Opened(SlaterSource(save, shells), shells)
-
-
-def _slater_basis(save: QeSave, name: str, basis: Mapping[str, Sequence[str]]) -> tuple[Shell, ...]:
-    """Return the occupied shells of the pseudopotential, and those that the basis names beyond them."""
-    upf = save.upfs[name]
-    occupied = default_basis(upf)
-    wanted = {label.lower() for label in basis.get(upf.element, ())} - {shell.label for shell in occupied}
-    # Orbitals that the table lacks are missed when they are projected on, and named there.
-    return (*occupied, *(shell for shell in slater_shells(upf.element) if shell.label in wanted))

@@ -80,3 +80,12 @@ def test_what_was_asked_for_needs_no_reason(folder):
     assert main(["--projections", "projwfc"]) == 0
     assert json.loads((folder / "getl-cohp.json").read_text())["no_slater_orbitals"] is None
     assert "not on Slater orbitals" not in (folder / "lobsterout").read_text()
+
+
+def test_shells_of_the_core_are_refused(folder, capsys):
+    """The wavefunctions have nothing of them."""
+    save = folder / "out" / "aiida.save"
+    spoil(save, "partial waves")
+    (folder / "lobsterin").write_text(LOBSTERIN + "basisFunctions C 1s 2s 2p\n")
+    assert main(["--projections", "slater"]) == 2
+    assert "basis function 1s of C is in the core of its pseudopotential" in capsys.readouterr().err
