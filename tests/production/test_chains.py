@@ -63,8 +63,8 @@ def test_label(daemon, cluster_code, paw, services, ended):
     ended(node, seconds=600)
     assert node.is_finished_ok, node.exit_message
     strength = node.outputs.bonds.get_strength()
-    # The eight neighbours are one by symmetry, which the k-points do not break.
-    assert strength == pytest.approx(np.full(8, strength.mean()), abs=1e-3)
+    # The eight neighbours are one by symmetry, which neither the k-points nor so loose a convergence break by more.
+    assert strength == pytest.approx(np.full(8, strength.mean()), abs=5e-3)
     jobs = [job for job in node.called_descendants if isinstance(job, orm.CalcJobNode)]
     assert len(jobs) == 3
     assert all(services.jobs(job) == [(job.get_job_id(), "COMPLETED")] for job in jobs)
