@@ -37,6 +37,8 @@ def test_melt_quench_goes_on_after_scancel(daemon, cluster_code, potential, gate
     (victim,) = wait(lambda: [job for job in node.called if isinstance(job, orm.CalcJobNode)], "the first job")
     wait(lambda: services.jobs(victim) == [(victim.get_job_id(), "RUNNING")], "the first job to run")
     services.slurm("scancel", victim.get_job_id())
+    # A moment later the script would find the gate open, between two signals.
+    wait(lambda: victim.is_terminated, "the first job to end")
     gate.open()
     ended(node)
     assert node.is_finished_ok, node.exit_message

@@ -209,10 +209,10 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def accepts(port: int) -> bool:
-    """Return whether somebody listens on a port of the loopback interface."""
+def accepts(port: int, address: str = LOOPBACK) -> bool:
+    """Return whether somebody listens on a port."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=5):
+        with socket.create_connection((address, port), timeout=5):
             return True
     except OSError:
         return False

@@ -64,6 +64,8 @@ def _run(command: str, folder: Path, names: list[str]) -> int:
     if command in ("stop", "restart"):
         _stop(folder, servers, chosen, everything=not names)
     if command in ("start", "restart"):
+        if not slurm.address().startswith("127."):
+            say(f"services: Slurm listens on {slurm.address()}, the address of this machine, not on loopback only")
         for server in chosen:
             server.start()
     return 0

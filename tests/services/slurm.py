@@ -1,4 +1,4 @@
-"""Slurm with one node, this machine, and with accounting, so that ``sacct`` answers; on the loopback interface."""
+"""Slurm with one node, this machine, and with accounting, so that ``sacct`` answers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ import socket
 import time
 from pathlib import Path
 
-from server import LOOPBACK, Server, accepts, find_program, make_folder, run, succeeds, write_private
+from server import LOOPBACK, Server, ServiceError, accepts, find_program, make_folder, run, succeeds, write_private
 
 _DATABASE = "slurm"
+
+
+def address() -> str:
+    """Return where Slurm's daemons listen: kept from listening everywhere, they take what this machine's name means.
+
+    That is the loopback interface where /etc/hosts says so, as Debian's does.
+    """
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError as error:
+        name = socket.gethostname()
+        raise ServiceError(f"Slurm needs an address for {name}: add `{LOOPBACK} {name}` to /etc/hosts") from error
 
 
 def servers(folder: Path, ports: dict[str, int], password: str) -> list[Server]:
@@ -134,7 +146,7 @@ def _slurmdbd(folder: Path, ports: dict[str, int], password: str) -> Server:
             "AuthInfo": f"socket={_socket(folder)}",
             "CommunicationParameters": "NoInAddrAny,NoCtldInAddrAny",
             "DbdHost": socket.gethostname(),
-            "DbdAddr": LOOPBACK,
+            "DbdAddr": address(),
             "DbdPort": ports["slurmdbd"],
             "SlurmUser": getpass.getuser(),
             "StorageType": "accounting_storage/mysql",
@@ -152,7 +164,7 @@ def _slurmdbd(folder: Path, ports: dict[str, int], password: str) -> Server:
         name="slurmdbd",
         folder=folder,
         command=[find_program("slurmdbd", "slurmdbd"), "-D"],
-        answers=lambda: accepts(ports["slurmdbd"]),
+        answers=lambda: accepts(ports["slurmdbd"], address()),
         prepare=prepare,
         environment={"SLURM_CONF": str(configuration)},
     )
@@ -199,7 +211,7 @@ def _write_configuration(folder: Path, ports: dict[str, int]) -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     settings = {
         "ClusterName": "getl",
-        "SlurmctldHost": f"{name}({LOOPBACK})",
+        "SlurmctldHost": f"{name}({address()})",
         "SlurmctldPort": ports["slurmctld"],
         "SlurmdPort": ports["slurmd"],
         "SlurmUser": getpass.getuser(),
@@ -229,13 +241,13 @@ def _write_configuration(folder: Path, ports: dict[str, int]) -> None:
         "JobAcctGatherFrequency": "task=1",
         "JobAcctGatherParams": "OverMemoryKill",
         "AccountingStorageType": "accounting_storage/slurmdbd",
-        "AccountingStorageHost": LOOPBACK,
+        "AccountingStorageHost": address(),
         "AccountingStoragePort": ports["slurmdbd"],
         "AccountingStoragePass": _socket(folder),
         # Jobs wait for each other no more than they have to: four at a time, on however many cores there are.
         "SlurmdParameters": "config_overrides",
     }
     lines = [f"{key}={value}\n" for key, value in settings.items()]
-    lines.append(f"NodeName={name} NodeAddr={LOOPBACK} CPUs=4 RealMemory={memory} State=UNKNOWN\n")
+    lines.append(f"NodeName={name} NodeAddr={address()} CPUs=4 RealMemory={memory} State=UNKNOWN\n")
     lines.append(f"PartitionName=main Nodes={name} Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP\n")
     (home / "slurm.conf").write_text("".join(lines))
