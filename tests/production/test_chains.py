@@ -49,7 +49,7 @@ def test_melt_quench_goes_on_after_scancel(daemon, cluster_code, potential, gate
 
 
 @pytest.mark.engines
-def test_label(daemon, cluster_code, paw, services, ended):
+def test_label(daemon, cluster_code, paw, services, wait, ended):
     settings = {"ecutwfc": 25.0, "ecutrho": 150.0, "conv_thr_per_atom": 1e-5, "r_max": 3.0}
     node = submit(
         LabelWorkChain.get_builder_from_protocol(
@@ -69,6 +69,7 @@ def test_label(daemon, cluster_code, paw, services, ended):
     assert strength == pytest.approx(np.full(8, strength.mean()), abs=5e-3)
     jobs = [job for job in node.called_descendants if isinstance(job, orm.CalcJobNode)]
     assert len(jobs) == 3
-    assert all(services.jobs(job) == [(job.get_job_id(), "COMPLETED")] for job in jobs)
+    # The accounting hears of the end of a job a little later than the queue.
+    wait(lambda: all(services.jobs(job) == [(job.get_job_id(), "COMPLETED")] for job in jobs), "one run of every job")
     # Cleaned after use.
     assert all(job.outputs.remote_folder.is_empty for job in jobs)
