@@ -96,6 +96,11 @@ class Services:
         rows = [line.split("|") for line in lines.splitlines()]
         return [(number, state) for folder, number, state in rows if folder == node.get_remote_workdir()]
 
+    def accounted(self, node) -> bool:
+        """Return whether every job that was submitted for a calculation has ended in the accounting."""
+        states = [state for _, state in self.jobs(node)]
+        return bool(states) and not {"PENDING", "RUNNING", "COMPLETING", "RESIZING", "REQUEUED"} & set(states)
+
     def queue(self) -> dict[str, str]:
         """Return the states of the jobs in the queue by number."""
         lines = self.slurm("squeue", "--noheader", "--format=%i %T", "--states=PENDING,RUNNING,COMPLETING,SUSPENDED")
@@ -345,6 +350,7 @@ def wait():
 @pytest.fixture
 def ended(services, daemon):
     """Return a function that waits until processes have ended, and tells what the daemon logged where they do not."""
+    from aiida.orm import CalcJobNode
 
     def wait_until_ended(*nodes, seconds=PATIENCE):
         until = time.monotonic() + seconds
@@ -353,5 +359,8 @@ def ended(services, daemon):
                 states = [(node.pk, node.process_state, node.process_status, node.paused) for node in nodes]
                 pytest.fail(f"no end after {seconds} s: {states}\n{services.queue()}\n{daemon.log()}")
             time.sleep(0.2)
+        jobs = [one for node in nodes for one in (node, *node.called_descendants) if isinstance(one, CalcJobNode)]
+        # The accounting hears of the end of a job a little later than the queue.
+        wait_for(lambda: all(services.accounted(job) for job in jobs), "the end of the jobs in Slurm's accounting")
 
     return wait_until_ended

@@ -10,6 +10,8 @@ from aiida_getl.lammps.melt_quench import STAGES
 from aiida_getl.workflows.label import LabelWorkChain
 from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
 
+#: Takes more memory than a job has that asked for little, and time enough for Slurm to see it.
+GREEDY = "test $SLURM_MEM_PER_NODE -ge 500 || python3 -c 'import time; block = bytearray(600 << 20); time.sleep(60)'"
 SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_wallclock_seconds": 600}
 
 
@@ -21,7 +23,9 @@ def paw(production, paw_directory):
     return store_family(paw_directory)
 
 
-def test_melt_quench_goes_on_after_scancel(daemon, cluster_code, potential, gate, services, wait, ended):
+def test_melt_quench_goes_on_after_scancel_and_out_of_memory(
+    daemon, cluster_code, potential, gate, services, wait, ended
+):
     parameters = {"melt_steps": 200, "quench_rate_K_per_ps": 2000.0, "equilibrate_steps": 200, "thermo_rows": 20}
     node = submit(
         MeltQuenchWorkChain.get_builder_from_protocol(
@@ -30,8 +34,8 @@ def test_melt_quench_goes_on_after_scancel(daemon, cluster_code, potential, gate
             potential,
             n_atoms=24,
             seed=1,
-            overrides={"parameters": {**parameters, "frames": 4}},
-            options={**SERIAL, "max_memory_kb": 500_000, "prepend_text": gate.script},
+            overrides={"parameters": {**parameters, "frames": 4}, "max_memory_kb": 2_000_000},
+            options={**SERIAL, "max_memory_kb": 300_000, "prepend_text": f"{gate.script}\n{GREEDY}"},
         )
     )
     (victim,) = wait(lambda: [job for job in node.called if isinstance(job, orm.CalcJobNode)], "the first job")
@@ -43,7 +47,8 @@ def test_melt_quench_goes_on_after_scancel(daemon, cluster_code, potential, gate
     ended(node)
     assert node.is_finished_ok, node.exit_message
     jobs = [job for job in node.called if isinstance(job, orm.CalcJobNode)]
-    assert [job.exit_status for job in jobs] == [351, 0, 0, 0, 0]
+    assert [job.exit_status for job in jobs] == [351, 110, 0, 0, 0, 0]
+    assert [job.get_option("max_memory_kb") for job in jobs] == [300_000] * 2 + [600_000] * 4
     assert all(len(services.jobs(job)) == 1 for job in jobs)
     assert set(node.outputs.thermo) == set(STAGES)
 
