@@ -6,22 +6,23 @@ cells of any shape and size.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 
 from aiida_getl.learning.screening import BondScreening
 from aiida_getl.learning.soap import BondCentreSoap, EndAtomSoap
+from aiida_getl.learning.transformer import BondDescriptor
 from aiida_getl.structures.bonds import BondList
 
 __all__ = ["BondCentreSoap", "BondEnvironment", "BondScreening", "EndAtomSoap", "from_settings"]
 
 
-class BondEnvironment(TransformerMixin, BaseEstimator):
+class BondEnvironment(BondDescriptor):
     """What screens a bond, told twice: features with a meaning, then the SOAP of the bond's midpoint.
 
     Two views of one environment: models that see one of them each err differently, and their mean errs less.
@@ -53,24 +54,6 @@ class BondEnvironment(TransformerMixin, BaseEstimator):
         self.species = species
         self.screening = screening
         self.soap = soap
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True  # nothing is learnt from data: the species are given, not found
-
-    def fit(self, X: Any = None, y: Any = None) -> BondEnvironment:
-        """Do nothing; here for scikit-learn's pipelines."""
-        return self
-
-    def transform(self, X: Iterable[tuple[Atoms, BondList]]) -> NDArray[np.float32]:
-        """Return the descriptors of all bonds of all structures, shape (bonds, features).
-
-        Raises
-        ------
-        ValueError
-            For an element that is not among ``species``, or a bond with no atom about it.
-        """
-        rows = [self.describe(atoms, bonds) for atoms, bonds in X]
-        return np.concatenate([np.empty((0, self.n_features), dtype=np.float32), *rows])
 
     def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
         """Return the descriptors of the bonds of one structure, shape (bonds, features)."""

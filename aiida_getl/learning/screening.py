@@ -12,17 +12,16 @@ The three-centre screening is that of tight-binding bond orders: Nguyen-Manh, Pe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from aiida_getl.learning.neighbours import Images, neighbour_pairs
-from aiida_getl.learning.soap import check_species
+from aiida_getl.learning.transformer import BondDescriptor, check_species
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
 #: Bonds at a time: some 60 third atoms each, which the processor's cache should hold.
@@ -36,7 +35,7 @@ def _smooth_end(x: NDArray, cutoff: float) -> NDArray[np.float64]:
     return 0.5 * (1.0 + np.cos(np.pi * np.minimum(x / cutoff, 1.0)))
 
 
-class BondScreening(TransformerMixin, BaseEstimator):
+class BondScreening(BondDescriptor):
     """Sums over the third atoms near each bond, and soft coordinations of its ends.
 
     A bond between unlike atoms has a direction, from the element of larger atomic number to the other. One between like
@@ -75,24 +74,6 @@ class BondScreening(TransformerMixin, BaseEstimator):
         self.u_cut = u_cut
         self.decays = decays
         self.r_cut = r_cut
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True  # nothing is learnt from data: the species are given, not found
-
-    def fit(self, X: Any = None, y: Any = None) -> BondScreening:
-        """Do nothing; here for scikit-learn's pipelines."""
-        return self
-
-    def transform(self, X: Iterable[tuple[Atoms, BondList]]) -> NDArray[np.float32]:
-        """Return the features of all bonds of all structures, shape (bonds, features).
-
-        Raises
-        ------
-        ValueError
-            For an element that is not among ``species``.
-        """
-        rows = [self.describe(atoms, bonds) for atoms, bonds in X]
-        return np.concatenate([np.empty((0, self.n_features), dtype=np.float32), *rows])
 
     def settings(self) -> dict[str, Any]:
         """Return all settings as JSON types, see :func:`aiida_getl.learning.descriptors.from_settings`."""

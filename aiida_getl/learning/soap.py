@@ -1,8 +1,5 @@
 """Smooth overlap of atomic positions (SOAP) of the two ends of each bond, or of its midpoint.
 
-Both are scikit-learn transformers from pairs (ase.Atoms, BondList) to one row per bond. The rows are float32: four
-significant digits more than labels have, at half the memory.
-
 SOAP: Bartók, Kondor & Csányi, Phys. Rev. B 87, 184115 (2013); computed by DScribe (Himanen et al., Comput. Phys.
 Commun. 247, 106949 (2020)). DScribe stores the entries (Z n, Z' n') and (Z' n', Z n) of the power spectrum, which are
 equal, once; here the off-diagonal ones are multiplied by sqrt(2), so that a dot product is the SOAP kernel exactly.
@@ -10,33 +7,23 @@ equal, once; here the off-diagonal ones are multiplied by sqrt(2), so that a dot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers
 from dscribe.descriptors import SOAP
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
 
+from aiida_getl.learning.transformer import BondDescriptor, check_species
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
 #: Centres per call of DScribe. Its work arrays grow with the number of centres; larger chunks are no faster.
 CHUNK = 4096
 
 
-def check_species(atoms: Atoms, species: Sequence[str]) -> None:
-    """Raise a ValueError if a structure holds an element that is not among ``species``."""
-    unknown = sorted({chemical_symbols[number] for number in np.unique(atoms.numbers)} - set(species))
-    if unknown:
-        raise ValueError(
-            f"the descriptor knows the elements {list(species)}, not {unknown}: "
-            "train with structures that hold all elements to be described"
-        )
-
-
-class _Soap(TransformerMixin, BaseEstimator):
+class _Soap(BondDescriptor):
     """What both descriptors share: settings, feature names, normalised power spectra at any points.
 
     Parameters
@@ -47,36 +34,12 @@ class _Soap(TransformerMixin, BaseEstimator):
     sigma : width of the Gaussian on each neighbour in Å
     """
 
-    kind: str
-
     def __init__(self, species: Sequence[str], r_cut: float, n_max: int, l_max: int, sigma: float) -> None:
         self.species = species
         self.r_cut = r_cut
         self.n_max = n_max
         self.l_max = l_max
         self.sigma = sigma
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True  # nothing is learnt from data: the species are given, not found
-
-    def fit(self, X: Any = None, y: Any = None) -> _Soap:
-        """Do nothing; here for scikit-learn's pipelines."""
-        return self
-
-    def transform(self, X: Iterable[tuple[Atoms, BondList]]) -> NDArray[np.float32]:
-        """Return the descriptors of all bonds of all structures, shape (bonds, features).
-
-        Raises
-        ------
-        ValueError
-            For an element that is not among ``species``, or a centre with no atom within the cut-off.
-        """
-        rows = [self.describe(atoms, bonds) for atoms, bonds in X]
-        return np.concatenate([np.empty((0, self.n_features), dtype=np.float32), *rows])
-
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
-        """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
-        raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
         """Return all settings as JSON types, see :func:`aiida_getl.learning.descriptors.from_settings`."""

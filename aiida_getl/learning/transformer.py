@@ -1,0 +1,75 @@
+"""What every descriptor of bonds is: a scikit-learn transformer from structures and their bonds to one row per bond."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from aiida_getl.structures.bonds import BondList
+
+
+class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
+    """A transformer from pairs (ase.Atoms, BondList) to float32 rows, shape (bonds, features).
+
+    A descriptor has a ``kind``, its name in settings, and ``species``, the chemical symbols that can occur in any
+    structure to come.
+    """
+
+    kind: str
+    species: Sequence[str]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True  # nothing is learnt from data: the species are given, not found
+
+    def fit(self, X: Any = None, y: Any = None) -> BondDescriptor:
+        """Do nothing; here for scikit-learn's pipelines."""
+        return self
+
+    def transform(self, X: Iterable[tuple[Atoms, BondList]]) -> NDArray[np.float32]:
+        """Return the descriptors of all bonds of all structures, shape (bonds, features).
+
+        Raises
+        ------
+        ValueError
+            For an element that is not among ``species``, or a centre with no atom within the cut-off.
+        """
+        rows = [self.describe(atoms, bonds) for atoms, bonds in X]
+        return np.concatenate([np.empty((0, self.n_features), dtype=np.float32), *rows])
+
+    @abstractmethod
+    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
+        """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Return all settings as JSON types, see :func:`aiida_getl.learning.descriptors.from_settings`."""
+
+    @abstractmethod
+    def reach(self, r_max: float) -> float:
+        """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Number of features."""
+
+    @abstractmethod
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the features, shape (features,)."""
+
+
+def check_species(atoms: Atoms, species: Sequence[str]) -> None:
+    """Raise a ValueError if a structure holds an element that is not among ``species``."""
+    unknown = sorted({chemical_symbols[number] for number in np.unique(atoms.numbers)} - set(species))
+    if unknown:
+        raise ValueError(
+            f"the descriptor knows the elements {list(species)}, not {unknown}: "
+            "train with structures that hold all elements to be described"
+        )
