@@ -1,9 +1,11 @@
 """Atomic orbitals as sums of Slater functions: the basis that LOBSTER projects on.
 
-The table holds Roothaan-Hartree-Fock orbitals of the neutral atoms H to Xe in their ground states, of T. Koga,
-K. Kanayama, S. Watanabe and A. J. Thakkar, Int. J. Quantum Chem. 71, 491 (1999). Their energies are within 2e-5
-hartree of the Hartree-Fock limit, as are those of C. F. Bunge, J. A. Barrientos and A. V. Bunge, At. Data Nucl. Data
-Tables 53, 113 (1993), LOBSTER's basis ``Bunge``: the two are the same functions for every purpose here.
+The table holds Roothaan-Hartree-Fock orbitals of the neutral atoms in their ground states: H to Xe of T. Koga,
+K. Kanayama, S. Watanabe and A. J. Thakkar, Int. J. Quantum Chem. 71, 491 (1999), and Cs to Lr of T. Koga, K. Kanayama,
+T. Watanabe, T. Imai and A. J. Thakkar, Theor. Chem. Acc. 104, 411 (2000). Their energies are within 2e-5 hartree of the
+Hartree-Fock limit up to Xe, as are those of C. F. Bunge, J. A. Barrientos and A. V. Bunge, At. Data Nucl. Data Tables
+53, 113 (1993), LOBSTER's basis ``Bunge``: the two are the same functions for every purpose here. They are not
+relativistic, those of the heavy atoms neither; LOBSTER takes the same.
 """
 
 from __future__ import annotations
@@ -110,7 +112,7 @@ def slater_orbital(element: str, label: str) -> SlaterOrbital:
     if label not in shells:
         raise ValueError(
             f"no Slater orbital {label} of {element}: the table has "
-            + (f"{' '.join(shells)} of it" if shells else "the elements from H to Xe")
+            + (f"{' '.join(shells)} of it" if shells else "the elements from H to Lr")
         )
     subshell = _table()[element][label[1]]
     powers, exponents = zip(*subshell["basis"], strict=True)

@@ -28,7 +28,7 @@ def spoil(save, what):
         "NC": ("C.UPF", 'is_paw="T"', 'is_paw="F"'),
         "US": ("C.UPF", 'is_paw="T"', 'is_paw="F" is_ultrasoft="T"'),
         "Pd": ("C.UPF", 'element="C"', 'element="Pd"'),
-        "Cs": ("C.UPF", 'element="C"', 'element="Cs"'),
+        "Rf": ("C.UPF", 'element="C"', 'element="Rf"'),
         "partial waves": ("H.UPF", "2S", "1S"),
     }
     if what == "wavefunctions":
@@ -50,7 +50,7 @@ def spoil(save, what):
         ("NC", r"C\.UPF of C is norm-conserving: projections on Slater orbitals need PAW"),
         ("US", r"C\.UPF of C is ultrasoft"),
         ("Pd", r"no Slater orbital 5s of Pd: the table has 1s 2s 3s 4s 2p 3p 4p 3d 4d of it"),
-        ("Cs", r"no Slater orbital 2s of Cs: the table has the elements from H to Xe"),
+        ("Rf", r"no Slater orbital 2s of Rf: the table has the elements from H to Lr"),
         ("partial waves", r"C\.UPF has no <PP_R>: projections on Slater orbitals need a PAW dataset"),
     ],
 )

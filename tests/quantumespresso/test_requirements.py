@@ -111,9 +111,9 @@ def test_slater_orbitals_beyond_those_of_the_pseudopotential():
 
 
 def test_elements_beyond_the_table():
-    gold = Upf("Au", 11.0, "PAW", "PBE", (Shell("6s", 6, 0, 1.0), Shell("5d", 5, 2, 10.0)), None, None, "")
-    with pytest.raises(ValueError, match="no Slater orbital 6s of Au: the table has the elements from H to Xe; choose"):
-        slater_projected_shells(gold)
+    rutherfordium = Upf("Rf", 4.0, "PAW", "PBE", (Shell("7s", 7, 0, 2.0), Shell("6d", 6, 2, 2.0)), None, None, "")
+    with pytest.raises(ValueError, match="no Slater orbital 7s of Rf: the table has the elements from H to Lr; choose"):
+        slater_projected_shells(rutherfordium)
 
 
 def test_kinds_of_one_element():
