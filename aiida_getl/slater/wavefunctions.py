@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import FortranEOFError, FortranFile, FortranFormattingError
@@ -33,33 +35,27 @@ class PlaneWaves:
     kpoint: NDArray[np.float64]
     vectors: NDArray[np.float64]
     is_gamma: bool
-    _records: NDArray[np.void]
+    _read: Callable[[int, int], NDArray[np.complex128]]
 
     def coefficients(self, start: int, stop: int) -> NDArray[np.complex128]:
         """Return those of some of the plane waves, (bands, stop - start)."""
-        return np.ascontiguousarray(self._records["band"][:, start:stop])
+        return self._read(start, stop)
 
 
 def wavefunction_file(save: Path, spin: int, kpoint: int, n_spins: int) -> Path:
-    """Return the file of a k-point, counted from zero."""
+    """Return the file of a k-point, counted from zero: ``.dat``, or ``.hdf5`` where pw.x was built with HDF5."""
     channel = ("up", "dw")[spin] if n_spins == 2 else ""
-    return save / f"wfc{channel}{kpoint + 1}.dat"
+    path = save / f"wfc{channel}{kpoint + 1}.dat"
+    return hdf5 if not path.is_file() and (hdf5 := path.with_suffix(".hdf5")).is_file() else path
 
 
 def missing_wavefunctions(path: Path) -> str | None:
     """Return why there is no such wavefunction file, and what to do; None if there is one."""
-    if path.is_file():
-        return None
-    if path.with_suffix(".hdf5").is_file():
-        return (
-            f"{path} is missing: this pw.x was built with HDF5 and wrote {path.with_suffix('.hdf5').name}, which is "
-            "not read; use a pw.x without HDF5"
-        )
-    return f"{path} is missing: {RERUN}"
+    return None if path.is_file() else f"{path} is missing: {RERUN}"
 
 
 def read_plane_waves(path: Path, n_bands: int) -> PlaneWaves:
-    """Open the lowest bands of a ``wfc*.dat`` file, as QE writes it without HDF5.
+    """Open the lowest bands of a ``wfc*.dat`` or ``wfc*.hdf5`` file of pw.x.
 
     Raises
     ------
@@ -68,6 +64,46 @@ def read_plane_waves(path: Path, n_bands: int) -> PlaneWaves:
     """
     if missing := missing_wavefunctions(path):
         raise FileNotFoundError(missing)
+    return (_read_hdf5 if path.suffix == ".hdf5" else _read_fortran)(path, n_bands)
+
+
+def _read_hdf5(path: Path, n_bands: int) -> PlaneWaves:
+    """Open a file as pw.x with HDF5 writes it: real and imaginary parts one after the other, a row for each band."""
+    try:
+        with h5py.File(path) as file:
+            head = file.attrs
+            _check_bands(path, int(head["npol"]), int(head["nbnd"]), n_bands)
+            miller, n_waves = file["MillerIndices"], int(head["igwx"])
+            reciprocal = np.array([miller.attrs[f"bg{axis}"] for axis in (1, 2, 3)], dtype=float)
+            if miller.shape != (n_waves, 3) or file["evc"].shape != (int(head["nbnd"]), 2 * n_waves):
+                raise ValueError(f"{path} is damaged: its bands are not of {n_waves} plane waves each: {RERUN}")
+            kpoint = np.asarray(head["xk"], dtype=float)
+            vectors = np.asarray(miller[:] @ reciprocal + kpoint, dtype=float)
+            gamma = head["gamma_only"]
+            is_gamma = (gamma.decode() if isinstance(gamma, bytes) else str(gamma)).strip().upper() == ".TRUE."
+    except (OSError, KeyError) as error:
+        raise ValueError(f"{path} is cut off or no wavefunction file ({error}): {RERUN}") from None
+
+    def read(start: int, stop: int) -> NDArray[np.complex128]:
+        try:
+            with h5py.File(path) as file:
+                part = file["evc"][:n_bands, 2 * start : 2 * stop]
+        except OSError as error:
+            raise ValueError(f"{path} is cut off ({error}): {RERUN}") from None
+        return np.ascontiguousarray(part, dtype=float).view(complex)
+
+    return PlaneWaves(reciprocal, kpoint, vectors, is_gamma, read)
+
+
+def _check_bands(path: Path, n_components: int, n_stored: int, n_bands: int) -> None:
+    if n_components != 1:
+        raise ValueError(f"{path} is of a non-collinear run: only collinear spin is supported")
+    if n_stored < n_bands:
+        raise ValueError(f"{path} has {n_stored} of {n_bands} bands: it is of another run, run pw.x again")
+
+
+def _read_fortran(path: Path, n_bands: int) -> PlaneWaves:
+    """Open a file of Fortran records, as pw.x writes it without HDF5."""
     try:
         with path.open("rb") as raw:
             file = FortranFile(raw)
@@ -75,10 +111,7 @@ def read_plane_waves(path: Path, n_bands: int) -> PlaneWaves:
             (is_gamma,) = head[32:36].view("i4")
             kpoint = head[4:28].view("f8")
             _, n_waves, n_components, n_stored = file.read_ints("i4")
-            if n_components != 1:
-                raise ValueError(f"{path} is of a non-collinear run: only collinear spin is supported")
-            if n_stored < n_bands:
-                raise ValueError(f"{path} has {n_stored} of {n_bands} bands: it is of another run, run pw.x again")
+            _check_bands(path, n_components, n_stored, n_bands)
             reciprocal = file.read_reals("f8").reshape(3, 3)
             miller = file.read_ints("i4").reshape(n_waves, 3)
             offset = raw.tell()
@@ -92,7 +125,11 @@ def read_plane_waves(path: Path, n_bands: int) -> PlaneWaves:
     records = np.memmap(path, dtype=record, mode="r", offset=offset, shape=(n_bands,))
     if not (records["length"] == 16 * n_waves).all() or not (records["end"] == 16 * n_waves).all():
         raise ValueError(f"{path} is damaged: its bands are not of {n_waves} plane waves each: {RERUN}")
-    return PlaneWaves(reciprocal, kpoint, miller @ reciprocal + kpoint, bool(is_gamma), records)
+
+    def read(start: int, stop: int) -> NDArray[np.complex128]:
+        return np.ascontiguousarray(records["band"][:, start:stop])
+
+    return PlaneWaves(reciprocal, kpoint, miller @ reciprocal + kpoint, bool(is_gamma), read)
 
 
 def check_same_run(waves: PlaneWaves, path: Path, cell: NDArray[np.float64], kpoint: NDArray[np.float64]) -> None:

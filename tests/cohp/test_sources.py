@@ -33,8 +33,6 @@ def spoil(save, what):
     }
     if what == "wavefunctions":
         (save / "wfc2.dat").unlink()
-    elif what == "HDF5":
-        (save / "wfc1.dat").rename(save / "wfc1.hdf5")
     else:
         file, old, new = changes[what]
         text = (save / file).read_text()
@@ -46,7 +44,6 @@ def spoil(save, what):
     ("what", "reason"),
     [
         ("wavefunctions", r"wfc2\.dat is missing: run pw\.x again"),
-        ("HDF5", r"wfc1\.dat is missing: this pw\.x was built with HDF5 and wrote wfc1\.hdf5"),
         ("NC", r"C\.UPF of C is norm-conserving: projections on Slater orbitals need PAW"),
         ("US", r"C\.UPF of C is ultrasoft"),
         ("Pd", r"no Slater orbital 5s of Pd: the table has 1s 2s 3s 4s 2p 3p 4p 3d 4d of it"),

@@ -1,5 +1,6 @@
 """Files of wavefunctions: read, and refused with the file and what to do."""
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import FortranFile
@@ -83,14 +84,63 @@ def test_other_files_are_refused(write, tmp_path):
         read_plane_waves(write()[0], 4)
 
 
-def test_missing_files_and_those_of_hdf5(write, tmp_path):
+def test_missing_files(write, tmp_path):
     path, _, _ = write()
     assert missing_wavefunctions(path) is None
     path.rename(tmp_path / "elsewhere")
     with pytest.raises(FileNotFoundError, match=r"wfc1\.dat is missing: run pw\.x again, with wf_collect"):
         read_plane_waves(path, 3)
-    (tmp_path / "wfc1.hdf5").touch()
-    with pytest.raises(FileNotFoundError, match=r"built with HDF5 and wrote wfc1\.hdf5, .*without HDF5"):
+
+
+@pytest.fixture
+def write_hdf5(write):
+    """Return a function that writes the numbers of ``write`` as a pw.x with HDF5 does."""
+
+    def make(n_components=1, gamma=".FALSE."):
+        path, miller, bands = write(n_components=n_components)
+        path.unlink()
+        path = path.with_suffix(".hdf5")
+        with h5py.File(path, "w") as file:
+            file.attrs.update(
+                ik=1, ispin=1, xk=KPOINT @ RECIPROCAL, gamma_only=np.bytes_(gamma), scale_factor=1.0,
+                ngw=len(miller), igwx=len(miller), npol=n_components, nbnd=len(bands),
+            )  # fmt: skip
+            file["MillerIndices"] = miller
+            file["MillerIndices"].attrs.update(bg1=RECIPROCAL[0], bg2=RECIPROCAL[1], bg3=RECIPROCAL[2])
+            file["evc"] = bands.view(float)
+        return path, miller, bands
+
+    return make
+
+
+def test_hdf5_has_the_same_numbers(write_hdf5, tmp_path):
+    path, miller, bands = write_hdf5()
+    assert wavefunction_file(tmp_path, 0, 0, 1) == path
+    waves = read_plane_waves(path, 2)
+    np.testing.assert_allclose(waves.vectors, (miller + KPOINT) @ RECIPROCAL, atol=1e-14)
+    assert not waves.is_gamma
+    np.testing.assert_array_equal(waves.coefficients(3, 5), bands[:2, 3:5])
+    check_same_run(waves, path, CELL, KPOINT)
+    assert read_plane_waves(write_hdf5(gamma=".TRUE.")[0], 3).is_gamma
+
+
+def test_unusable_hdf5_is_refused(write_hdf5):
+    with pytest.raises(ValueError, match="has 3 of 4 bands"):
+        read_plane_waves(write_hdf5()[0], 4)
+    with pytest.raises(ValueError, match="non-collinear run: only collinear"):
+        read_plane_waves(write_hdf5(n_components=2)[0], 3)
+    path, _, _ = write_hdf5()
+    with h5py.File(path, "a") as file:
+        del file["evc"]
+    with pytest.raises(ValueError, match=r"wfc1\.hdf5 is cut off or no wavefunction file.*run pw\.x again"):
+        read_plane_waves(path, 3)
+    path, _, _ = write_hdf5()
+    with h5py.File(path, "a") as file:
+        file.attrs["igwx"] = 6
+    with pytest.raises(ValueError, match=r"wfc1\.hdf5 is damaged.*6 plane waves"):
+        read_plane_waves(path, 3)
+    path.write_bytes(path.read_bytes()[:600])
+    with pytest.raises(ValueError, match=r"wfc1\.hdf5 is cut off or no wavefunction file"):
         read_plane_waves(path, 3)
 
 
