@@ -1,59 +1,72 @@
-"""Questions to the provenance graph: where a number comes from.
-
-The graph is walked level by level, all nodes of a level in one query that returns numbers and short texts. The query
-builder's ancestors follow every path instead of every link, and their nodes are built one by one: minutes for the graph
-of a campaign where this takes a second (docs/scale.md).
-"""
+"""Where a number comes from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiida import orm
 from aiida.common.links import LinkType
-from aiida.orm.utils.node import load_node_class
-from aiida_pseudo.data.pseudo import UpfData
+from aiida.manage import get_manager
 
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
+from aiida_getl.data.model import BondModelData
+from aiida_getl.provenance.graph import Lineage, call_labels, incoming, parts, walk_back
+from aiida_getl.provenance.words import Item, describe, describe_all
+
+#: Name of the inputs and outputs that hold what a person decided.
+DECISION = "decision"
 
 
 @dataclass(frozen=True)
-class Item:
-    """A node, in the words a person needs to recognise it."""
+class Origin(Item):
+    """Data that no calculation made, with the SHA-256 checksum of its file where it is one."""
 
-    pk: int
-    uuid: str
-    what: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Decision(Item):
+    """What a person decided on the way: who, when, what and why, as they left it."""
+
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Step(Item):
-    """A calculation on the way, with the code and computer that did it and the values that went in."""
+    """A calculation on the way, with the code and computer that did it, the values that went in, and what was used.
+
+    ``label`` is the name under which work chains called it; ``used`` names the outputs that lead on, of a deformation
+    its name, e.g. ``tension_x``.
+    """
 
     time: str
     label: str = ""
     code: str = ""
     computer: str = ""
     inputs: dict[str, str] = field(default_factory=dict)
+    used: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Trace:
     """Where one node, or one bond of it, comes from.
 
+    ``label`` says how the numbers were made: method (engine, version, basis, pseudopotentials by md5) and spilling.
     ``steps`` are all calculations on the way, oldest first; ``origins`` the data that no calculation made (potential,
-    pseudopotentials, compositions, seeds, settings), by name of the input that they served as.
+    pseudopotentials, compositions, seeds, settings), by name of the input that they served as; ``decisions`` those of
+    people, oldest first.
     """
 
     subject: Item
     bond: dict[str, Any]
+    label: dict[str, Any]
     steps: list[Step]
-    origins: dict[str, list[Item]]
+    origins: dict[str, list[Origin]]
     codes: list[Item]
     computers: list[Item]
+    decisions: list[Decision]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists and dictionaries, for JSON."""
@@ -72,13 +85,14 @@ def trace(node: orm.Data, bond: int | None = None) -> Trace:
     starts: list[orm.Data] = [node]
     if bond is not None:
         description, starts = _describe_bond(node, bond)
-    lineage = _walk([start.pk for start in starts])
+    lineage = walk_back([start.pk for start in starts])
     codes = _codes(lineage)
-    words = _describe_all({pk for inputs in lineage.inputs.values() for _, pk in inputs} - set(codes))
+    words = describe_all({pk for inputs in lineage.inputs.values() for _, pk in inputs} - set(codes))
     computers = {code.computer.pk: code.computer for code in codes.values() if code.computer}
     return Trace(
         subject=describe(node),
         bond=description,
+        label=_describe_label(starts[0]),
         steps=_steps(lineage, codes, words),
         origins=_origins(lineage, words),
         codes=[Item(code.pk, code.uuid, f"{code.full_label} {_executable(code)}") for code in codes.values()],
@@ -86,62 +100,18 @@ def trace(node: orm.Data, bond: int | None = None) -> Trace:
             Item(computer.pk, computer.uuid, f"{computer.label} ({computer.hostname})")
             for computer in computers.values()
         ],
+        decisions=_decisions(lineage, words),
     )
 
 
-#: Values that a query may hold; SQLite takes 32,766.
-_MOST_VALUES = 10_000
-
-
-@dataclass(frozen=True)
-class _Lineage:
-    """All calculations that led to some data, with names and PKs of their inputs; which data one of them made."""
-
-    inputs: dict[int, list[tuple[str, int]]]
-    made: set[int]
-
-
-def _walk(pks: list[int]) -> _Lineage:
-    """Return where data come from."""
-    inputs: dict[int, list[tuple[str, int]]] = {}
-    made: set[int] = set()
-    seen, data = set(pks), set(pks)
-    while data:
-        calculations: set[int] = set()
-        for pk, _, creator in _incoming(data, LinkType.CREATE):
-            made.add(pk)
-            if creator not in inputs:
-                inputs[creator] = []
-                calculations.add(creator)
-        data = set()
-        for pk, label, source in _incoming(calculations, LinkType.INPUT_CALC):
-            inputs[pk].append((label, source))
-            data.add(source)
-        data -= seen
-        seen |= data
-    return _Lineage(inputs, made)
-
-
-def _incoming(pks: Iterable[int], link_type: LinkType) -> Iterator[tuple[int, str, int]]:
-    """Yield (node, label, source) of the links of a type that lead to nodes."""
-    for part in _parts(pks):
-        query = orm.QueryBuilder()
-        query.append(orm.Node, filters={"id": {"in": part}}, tag="node", project="id")
-        query.append(
-            orm.Node,
-            with_outgoing="node",
-            edge_filters={"type": link_type.value},
-            edge_project="label",
-            project="id",
-        )
-        for pk, source, label in query.iterall():
-            yield pk, label, source
-
-
-def _parts(pks: Iterable[int]) -> Iterator[list[int]]:
-    ordered = sorted(pks)
-    for start in range(0, len(ordered), _MOST_VALUES):
-        yield ordered[start : start + _MOST_VALUES]
+def _describe_label(node: orm.Data) -> dict[str, Any]:
+    """Return how the numbers of a node, or those that it learnt from, were made."""
+    attributes = node.base.attributes
+    if isinstance(node, BondModelData):
+        return {"method": attributes.get("labelled_by", None)}
+    if isinstance(node, (BondStrengthsData, DbiData)):
+        return {name: attributes.get(name) for name in ("method", "spilling") if name in attributes}
+    return {}
 
 
 def _describe_bond(node: orm.Data, bond: int) -> tuple[dict[str, Any], list[orm.Data]]:
@@ -164,34 +134,37 @@ def _leads_to(pks: set[int], dbi: DbiData) -> set[int]:
     found: set[int] = set()
     queue, seen = {dbi.pk}, {dbi.pk}
     while queue:
-        creators = {creator for _, _, creator in _incoming(queue, LinkType.CREATE)}
-        sources = {pk for _, _, pk in _incoming(creators, LinkType.INPUT_CALC)}
+        creators = {creator for _, _, creator in incoming(queue, LinkType.CREATE)}
+        sources = {pk for _, _, pk in incoming(creators, LinkType.INPUT_CALC)}
         found |= pks & sources
         queue = set()
-        for part in _parts(sources):
+        for part in parts(sources):
             queue |= set(orm.QueryBuilder().append(DbiData, filters={"id": {"in": part}}, project="id").all(flat=True))
         queue -= seen
         seen |= queue
     return found
 
 
-def _codes(lineage: _Lineage) -> dict[int, orm.AbstractCode]:
+def _codes(lineage: Lineage) -> dict[int, orm.AbstractCode]:
     """Return the codes that ran."""
     pks = {pk for inputs in lineage.inputs.values() for label, pk in inputs if label == "code"}
     return {
         code.pk: code
-        for part in _parts(pks)
+        for part in parts(pks)
         for code in orm.QueryBuilder().append(orm.AbstractCode, filters={"id": {"in": part}}).all(flat=True)
     }
 
 
-def _steps(lineage: _Lineage, codes: dict[int, orm.AbstractCode], words: dict[int, str]) -> list[Step]:
+def _steps(lineage: Lineage, codes: dict[int, orm.AbstractCode], words: dict[int, str]) -> list[Step]:
     """Return the calculations, oldest first."""
+    used: dict[int, set[str]] = {}
+    for creator, label in lineage.made_by.values():
+        used.setdefault(creator, set()).add(label)
     computers = dict(orm.QueryBuilder().append(orm.Computer, project=["id", "label"]).iterall())
     names = {pk: code.full_label for pk, code in codes.items()}  # asks the database each time
-    labels = _call_labels(list(lineage.inputs))
+    labels = call_labels(lineage.inputs)
     rows = []
-    for part in _parts(lineage.inputs):
+    for part in parts(lineage.inputs):
         query = orm.QueryBuilder().append(
             orm.CalculationNode,
             filters={"id": {"in": part}},
@@ -210,6 +183,7 @@ def _steps(lineage: _Lineage, codes: dict[int, orm.AbstractCode], words: dict[in
             inputs={
                 label: f"{words[source]} <{source}>" for label, source in sorted(lineage.inputs[pk]) if source in words
             },
+            used=sorted(used[pk]),
         )
         for ctime, pk, uuid, process_label, node_type, computer in sorted(rows, key=lambda row: row[:2])
     ]
@@ -219,82 +193,41 @@ def _executable(code: orm.AbstractCode) -> str:
     return str(code.filepath_executable) if isinstance(code, orm.InstalledCode) else ""
 
 
-def _call_labels(pks: list[int]) -> dict[int, str]:
-    """Return the names under which work chains called calculations, outermost first, e.g. `run_0/quench`."""
-    names: dict[int, list[str]] = {pk: [] for pk in pks}
-    # The process that each name is to be continued from, level by level.
-    at: dict[int, list[int]] = {pk: [pk] for pk in pks}
-    while at:
-        above: dict[int, list[int]] = {}
-        for link_type in (LinkType.CALL_CALC, LinkType.CALL_WORK):
-            for called, label, caller in _incoming(at, link_type):
-                for pk in at[called]:
-                    if not label.startswith(("CALL", "iteration")):
-                        names[pk].insert(0, label)
-                    above.setdefault(caller, []).append(pk)
-        at = above
-    return {pk: "/".join(labels) for pk, labels in names.items()}
-
-
-def _origins(lineage: _Lineage, words: dict[int, str]) -> dict[str, list[Item]]:
+def _origins(lineage: Lineage, words: dict[int, str]) -> dict[str, list[Origin]]:
     """Return the data that no calculation made, by the name of the input that they served as."""
     pks: dict[str, set[int]] = {}
     for inputs in lineage.inputs.values():
         for label, pk in inputs:
-            if pk not in lineage.made and pk in words:
+            if pk not in lineage.made_by and pk in words:
                 pks.setdefault(label.split("__")[0], set()).add(pk)
-    items: dict[int, Item] = {}
-    for part in _parts(set().union(*pks.values())):
-        query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", "uuid"])
-        items |= {pk: Item(pk, uuid, words[pk]) for pk, uuid in query.iterall()}
+    has_checksums = get_manager().get_profile_storage().get_repository().key_format == "sha256"
+    items: dict[int, Origin] = {}
+    for part in parts(set().union(*pks.values())):
+        query = orm.QueryBuilder().append(
+            orm.Data, filters={"id": {"in": part}}, project=["id", "uuid", "repository_metadata"]
+        )
+        for pk, uuid, files in query.iterall():
+            items[pk] = Origin(pk, uuid, words[pk], _checksum(files) if has_checksums else None)
     return {label: [items[pk] for pk in sorted(own)] for label, own in sorted(pks.items())}
 
 
-#: Columns of which the words for a node are made. Not the sites of a structure, on which its formula depends: those of
-#: a thousand cells take ten seconds to read.
-_COLUMNS: tuple[tuple[type[orm.Data] | tuple[type[orm.Data], ...], tuple[str, ...]], ...] = (
-    ((UpfData, orm.UpfData), ("attributes.filename", "attributes.md5")),
-    (orm.SinglefileData, ("attributes.filename",)),
-    ((orm.Int, orm.Float, orm.Str, orm.Bool), ("attributes.value",)),
-)
+def _checksum(files: dict[str, Any] | None) -> str | None:
+    """Return the checksum of the only file of a node: AiiDA's repository keeps files by their SHA-256."""
+    objects = list(((files or {}).get("o") or {}).values())
+    return objects[0].get("k") if len(objects) == 1 else None
 
 
-def _describe_all(pks: set[int]) -> dict[int, str]:
-    """Return words for many nodes, see :func:`describe`."""
-    by_type: dict[str, list[int]] = {}
-    for part in _parts(pks):
-        query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", "node_type"])
-        for pk, node_type in query.iterall():
-            by_type.setdefault(node_type, []).append(pk)
-    words: dict[int, str] = {}
-    for node_type, own in by_type.items():
-        node_class = load_node_class(node_type)
-        columns = next((columns for classes, columns in _COLUMNS if issubclass(node_class, classes)), ())
-        if not columns:
-            words |= dict.fromkeys(own, _words(node_class))
-            continue
-        for part in _parts(own):
-            query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", *columns])
-            words |= {pk: _words(node_class, *values) for pk, *values in query.iterall()}
-    return words
-
-
-def describe(node: orm.Node) -> Item:
-    """Return a node with the few words that tell it from others of its kind."""
-    if isinstance(node, orm.StructureData):
-        what = f"structure {node.get_formula(mode='hill')}"
-    elif isinstance(node, orm.RemoteData):
-        what = f"remote folder on {node.computer.label}"
-    else:
-        columns = next((columns for classes, columns in _COLUMNS if isinstance(node, classes)), ())
-        what = _words(type(node), *(node.base.attributes.get(name.removeprefix("attributes.")) for name in columns))
-    return Item(node.pk, node.uuid, what)
-
-
-def _words(node_class: type[orm.Node], *values: Any) -> str:
-    """Return the words for a node of a class, given its columns."""
-    if issubclass(node_class, (UpfData, orm.UpfData)):
-        return f"UPF {values[0]} md5 {values[1]}"
-    if issubclass(node_class, orm.SinglefileData):
-        return f"file {values[0]}"
-    return str(values[0]) if values else node_class.__name__
+def _decisions(lineage: Lineage, words: dict[int, str]) -> list[Decision]:
+    """Return what people decided on the way."""
+    pks = {pk for inputs in lineage.inputs.values() for label, pk in inputs if label.split("__")[0] == DECISION}
+    pks |= {pk for pk, (_, label) in lineage.made_by.items() if label == DECISION}
+    rows = []
+    for part in parts(pks):
+        query = orm.QueryBuilder().append(
+            orm.Dict, filters={"id": {"in": part}}, project=["ctime", "id", "uuid", "attributes"]
+        )
+        rows += query.all()
+    return [
+        Decision(pk, uuid, words.get(pk, DECISION), content)
+        for _, pk, uuid, content in sorted(rows, key=lambda row: row[:2])
+    ]

@@ -1,0 +1,170 @@
+"""Walking the provenance graph: level by level, all nodes of a level in one query that returns numbers.
+
+The query builder's ancestors and descendants follow every path instead of every link, and their nodes are built one by
+one: minutes for the graph of a campaign where this takes a second (docs/scale.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from aiida import orm
+from aiida.common.links import LinkType
+
+#: Values that a query may hold; SQLite takes 32,766.
+MOST_VALUES = 10_000
+
+CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+
+
+def parts(pks: Iterable[int]) -> Iterator[list[int]]:
+    """Yield PKs in parts that a query may hold."""
+    ordered = sorted(pks)
+    for start in range(0, len(ordered), MOST_VALUES):
+        yield ordered[start : start + MOST_VALUES]
+
+
+def incoming(pks: Iterable[int], link_type: LinkType) -> Iterator[tuple[int, str, int]]:
+    """Yield (node, label, source) of the links of a type that lead to nodes."""
+    for part in parts(pks):
+        query = orm.QueryBuilder()
+        query.append(orm.Node, filters={"id": {"in": part}}, tag="node", project="id")
+        query.append(
+            orm.Node,
+            with_outgoing="node",
+            edge_filters={"type": link_type.value},
+            edge_project="label",
+            project="id",
+        )
+        for pk, source, label in query.iterall():
+            yield pk, label, source
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """All calculations that led to some data.
+
+    ``inputs`` has the names and PKs of the inputs of each; ``made_by`` of the data that they made the calculation and
+    the name that it gave them.
+    """
+
+    inputs: dict[int, list[tuple[str, int]]]
+    made_by: dict[int, tuple[int, str]]
+
+
+def walk_back(pks: Iterable[int]) -> Lineage:
+    """Return where data come from."""
+    inputs: dict[int, list[tuple[str, int]]] = {}
+    made_by: dict[int, tuple[int, str]] = {}
+    data = set(pks)
+    seen = set(data)
+    while data:
+        calculations: set[int] = set()
+        for pk, label, creator in incoming(data, LinkType.CREATE):
+            made_by[pk] = creator, label
+            if creator not in inputs:
+                inputs[creator] = []
+                calculations.add(creator)
+        data = set()
+        for pk, label, source in incoming(calculations, LinkType.INPUT_CALC):
+            inputs[pk].append((label, source))
+            data.add(source)
+        data -= seen
+        seen |= data
+    return Lineage(inputs, made_by)
+
+
+def users_of(pks: Iterable[int]) -> set[int]:
+    """Return the calculations that took data as inputs."""
+    found: set[int] = set()
+    for part in parts(pks):
+        query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, tag="data")
+        query.append(
+            orm.CalculationNode,
+            with_incoming="data",
+            edge_filters={"type": LinkType.INPUT_CALC.value},
+            project="id",
+        )
+        found.update(query.distinct().all(flat=True))
+    return found
+
+
+def walk_forward(calculations: Iterable[int], *, not_through: Iterable[type[orm.Data]] = ()) -> set[int]:
+    """Return calculations with all that came after them: those that took a result of one of them, and so on.
+
+    :param not_through: results of these classes are followed no further.
+    """
+    barred = [{"node_type": {"!==": cls.class_node_type}} for cls in not_through]
+    queue = set(calculations)
+    seen = set(queue)
+    while queue:
+        found: set[int] = set()
+        for part in parts(queue):
+            query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="before")
+            query.append(
+                orm.Data,
+                with_incoming="before",
+                edge_filters={"type": LinkType.CREATE.value},
+                filters={"and": barred} if barred else {},
+                tag="data",
+            )
+            query.append(
+                orm.CalculationNode,
+                with_incoming="data",
+                edge_filters={"type": LinkType.INPUT_CALC.value},
+                project="id",
+            )
+            found.update(query.distinct().all(flat=True))
+        queue = found - seen
+        seen |= queue
+    return seen
+
+
+def results_of(
+    calculations: Iterable[int], node_class: type[orm.Data] | tuple[type[orm.Data], ...] = orm.Data
+) -> set[int]:
+    """Return the data of a class that calculations made."""
+    found: set[int] = set()
+    for part in parts(calculations):
+        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="maker")
+        query.append(node_class, with_incoming="maker", edge_filters={"type": LinkType.CREATE.value}, project="id")
+        found.update(query.all(flat=True))
+    return found
+
+
+def calculations_under(process: orm.ProcessNode) -> set[int]:
+    """Return the calculations that a process is or called, through however many work chains."""
+    if isinstance(process, orm.CalculationNode):
+        return {process.pk}
+    found: set[int] = set()
+    callers = {process.pk}
+    while callers:
+        called: set[int] = set()
+        for part in parts(callers):
+            for link_type, node_class, into in (
+                (LinkType.CALL_CALC, orm.CalculationNode, found),
+                (LinkType.CALL_WORK, orm.WorkflowNode, called),
+            ):
+                query = orm.QueryBuilder().append(orm.WorkflowNode, filters={"id": {"in": part}}, tag="caller")
+                query.append(node_class, with_incoming="caller", edge_filters={"type": link_type.value}, project="id")
+                into.update(query.all(flat=True))
+        callers = called
+    return found
+
+
+def call_labels(pks: Iterable[int]) -> dict[int, str]:
+    """Return the names under which work chains called calculations, outermost first, e.g. `run_0/quench`."""
+    # The process that each name is to be continued from, level by level.
+    at: dict[int, list[int]] = {pk: [pk] for pk in pks}
+    names: dict[int, list[str]] = {pk: [] for pk in at}
+    while at:
+        above: dict[int, list[int]] = {}
+        for link_type in CALLS:
+            for called, label, caller in incoming(at, link_type):
+                for pk in at[called]:
+                    if not label.startswith(("CALL", "iteration")):
+                        names[pk].insert(0, label)
+                    above.setdefault(caller, []).append(pk)
+        at = above
+    return {pk: "/".join(labels) for pk, labels in names.items()}
