@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from aiida import orm
+from aiida.common.exceptions import NotExistent
 from aiida.engine import ExitCode, calcfunction
 
 from aiida_getl.data.bonds import same_scale
@@ -23,6 +24,9 @@ def merge_dbi(settings, **dbis):
     :param dbis: ``getl.dbi``, two or more.
     """
     nodes = [dbis[name] for name in sorted(dbis)]
+    if len(nodes) < 2 or not all(isinstance(node, DbiData) for node in nodes):
+        given = ", ".join(type(node).__name__ for node in nodes) or "nothing"
+        return ExitCode(405, f"two databases of interactions or more can be joined, and these are given: {given}")
     methods = [node.base.attributes.get("method") for node in nodes]
     if not all(same_scale(method, methods[0]) for method in methods):
         if not settings.get("mixed_methods", False):
@@ -42,27 +46,44 @@ def merge_dbi(settings, **dbis):
             return ExitCode(403, f"the settings of the descriptor {kind!r} differ between the databases")
     tables, seen, left_out = [], set(), []
     for node in nodes:
-        table = node.get_table()
-        new = [entry["label_id"] not in seen for entry in table.structures]
+        try:
+            table = _described(_new_labels(node.get_table(), seen), node, wanted)
+        except (NotExistent, ValueError) as exception:
+            return ExitCode(
+                404,
+                f"the databases know different elements, and the bonds of <{node.pk}> cannot be described again: "
+                f"{exception}",
+            )
         seen |= {entry["label_id"] for entry in table.structures}
-        table = _keep(table, new)
-        if not len(table):
-            continue
-        if any(sorted(node.descriptors[kind]["species"]) != species for kind in kinds):
-            structures = [orm.load_node(entry["structure_id"]).get_ase() for entry in table.structures]
-            descriptors = {kind: describe_again(table, structures, own) for kind, own in wanted.items()}
-            table = replace(table, descriptors=descriptors)
-        tables.append(table)
+        if len(table):
+            tables.append(table)
         left_out += [entry for entry in node.left_out if entry not in left_out]
-    return DbiData.from_table(concatenate(tables), list(wanted.values()), methods[0], left_out)
+    merged = DbiData.from_table(concatenate(tables), list(wanted.values()), methods[0], left_out)
+    if not all(node.base.attributes.get("translations_known", True) for node in nodes):
+        merged.base.attributes.set("translations_known", False)
+    return merged
 
 
-def _keep(table, new):
-    """Return the table of those of its structures that are new."""
-    new = np.array(new)
+def _new_labels(table, seen):
+    """Return the table of those of its structures whose labels have not been seen."""
+    new = np.array([entry["label_id"] not in seen for entry in table.structures], dtype=bool)
     rows = table.select(new[table.structure])
     return replace(
         rows,
         structure=(np.cumsum(new) - 1)[rows.structure],
         structures=[entry for entry, is_new in zip(table.structures, new, strict=True) if is_new],
     )
+
+
+def _described(table, node, wanted):
+    """Return the table with the wanted descriptors only, computed from the structures if its own know fewer elements.
+
+    :raises NotExistent: if a structure is gone.
+    :raises ValueError: if it never had structures.
+    """
+    if all(sorted(node.descriptors[kind]["species"]) == own["species"] for kind, own in wanted.items()):
+        return replace(table, descriptors={kind: table.descriptors[kind] for kind in wanted})
+    if any(entry["structure_id"] is None for entry in table.structures):
+        raise ValueError("it was made of files without structures")
+    structures = [orm.load_node(entry["structure_id"]).get_ase() for entry in table.structures]
+    return replace(table, descriptors={kind: describe_again(table, structures, own) for kind, own in wanted.items()})

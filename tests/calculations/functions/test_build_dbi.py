@@ -5,25 +5,7 @@ import pytest
 from aiida import orm
 
 from aiida_getl.calculations.functions.build_dbi import build_dbi
-from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.structures.bonds import find_bonds
-from aiida_getl.structures.packing import random_packing
-
-METHOD = {"engine": "getl-cohp", "version": "0.1.0", "basis": {}, "pseudos": {}}
-
-
-@pytest.fixture
-def label(aiida_profile):
-    """Return a function that labels a random cell: strength falls with distance."""
-
-    def make(seed, r_max=4.0, method=METHOD):
-        atoms = random_packing({"Cu": 4, "Zr": 4}, seed)
-        bonds = find_bonds(atoms.positions, atoms.cell[:], r_max)
-        icohp = -np.exp(-bonds.distance)
-        node = BondStrengthsData.from_bonds(bonds, atoms.get_chemical_symbols(), icohp, method, spilling=0.01)
-        return orm.StructureData(ase=atoms).store(), node.store()
-
-    return make
 
 
 def test_rows_name_their_sources(label):
@@ -58,7 +40,7 @@ def test_what_is_missing_is_recorded(label):
 
 def test_labels_on_different_scales_are_not_mixed(label):
     structure, bonds = label(1)
-    other_structure, other = label(2, method={**METHOD, "basis": {"Cu": ["4s", "3d"]}})
+    other_structure, other = label(2, basis={"Cu": ["4s", "3d"]})
     _, node = build_dbi.run_get_node(
         orm.Dict({"r_max": 4.0}),
         structures={"run_0": {"as_quenched": structure}, "run_1": {"as_quenched": other_structure}},
