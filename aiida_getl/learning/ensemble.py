@@ -54,6 +54,7 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
     n_screening : number of columns of the screening, after the distance; zero for a table that has none: then the
         Gaussian process is alone
     kernel : of the Gaussian process, with the values to start from
+    mean : prior mean of the Gaussian process, "exponential" or "zero"; the regression has one of its own
     max_bonds : train on at most so many bonds, drawn at random
     max_bonds_hyperparameters : fit the hyperparameters of the Gaussian process on at most so many
     max_inducing : its predictions are sums over at most so many
@@ -62,6 +63,7 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
 
     n_screening: int = 0
     kernel: BondKernel = field(default_factory=BondSoapKernel)
+    mean: str = "exponential"
     max_bonds: int = 100_000
     max_bonds_hyperparameters: int = 600
     max_inducing: int = 1000
@@ -89,14 +91,15 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
             X, y, groups = X[chosen], y[chosen], groups[chosen]
         process = BondRegressor(
             self.kernel,
+            mean=self.mean,
             max_bonds=len(y),
             max_bonds_hyperparameters=self.max_bonds_hyperparameters,
             max_inducing=self.max_inducing,
             seed=self.seed,
-        ).fit(self._columns(X, "soap"), y)
+        ).fit(self.columns(X, "soap"), y)
         self.members_: dict[str, BondRegressor | LogLinearRegressor] = {"soap": process}
         if self.n_screening:
-            self.members_["screening"] = LogLinearRegressor().fit(self._columns(X, "screening"), y)
+            self.members_["screening"] = LogLinearRegressor().fit(self.columns(X, "screening"), y)
 
         labels = np.unique(groups)
         n_groups = len(labels)
@@ -105,27 +108,27 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
         else:
             part = (np.searchsorted(labels, groups)) % MAX_PARTS
         folds = [part == number for number in np.unique(part)]
-        tests = {name: member.left_out(self._columns(X, name), y, folds) for name, member in self.members_.items()}
+        tests = {name: member.left_out(self.columns(X, name), y, folds) for name, member in self.members_.items()}
         self.weight_ = self._best_weight(tests, y)
         self.novelty_limit_ = {
             name: NOVELTY_FACTOR * float(np.quantile(novelty, NOVELTY_QUANTILE))
             for name, (_, _, novelty) in tests.items()
         }
-        mean, latent, difference = self._combine(tests)
+        mean, latent, difference = self.combine(tests)
         self.errors_ = ErrorModel.fit(mean - y, mean, latent, difference, n_groups)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Return the strengths in eV, (n,), and with ``return_std`` their standard deviations as labels, (n,)."""
         if not return_std:
-            return self._combine(self._members_predict(X, False))[0]
+            return self.combine(self._members_predict(X, False))[0]
         result = self.predict_bonds(X)
         return result.mean, result.std
 
     def predict_bonds(self, X: ArrayLike) -> BondPrediction:
         """Return strengths, standard deviations, and which environments are new."""
         parts = self._members_predict(X, True)
-        mean, latent, difference = self._combine(parts)
+        mean, latent, difference = self.combine(parts)
         novel = np.any([novelty > self.novelty_limit_[name] for name, (_, _, novelty) in parts.items()], axis=0)
         return BondPrediction(mean, self.errors_.std(mean, latent, difference), novel)
 
@@ -168,16 +171,17 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
         ensemble.errors_ = ErrorModel(tuple(errors["coefficients"]), float(errors["widening"]))
         return ensemble
 
-    def _columns(self, X: NDArray, name: str) -> NDArray:
+    def columns(self, X: NDArray, name: str) -> NDArray:
+        """Return the columns of X that a member looks at."""
         if name == "screening":
             return X[:, : 1 + self.n_screening]
         return np.hstack([X[:, :1], X[:, 1 + self.n_screening :]]) if self.n_screening else X
 
     def _members_predict(self, X: ArrayLike, return_std: bool) -> dict[str, tuple[NDArray, NDArray, NDArray]]:
         rows = np.asarray(X, dtype=np.float32)
-        return {name: member.latent(self._columns(rows, name), return_std) for name, member in self.members_.items()}
+        return {name: member.latent(self.columns(rows, name), return_std) for name, member in self.members_.items()}
 
-    def _combine(self, parts: dict[str, tuple[NDArray, NDArray, NDArray]]) -> tuple[NDArray, NDArray, NDArray]:
+    def combine(self, parts: dict[str, tuple[NDArray, NDArray, NDArray]]) -> tuple[NDArray, NDArray, NDArray]:
         """Return mean, standard deviation without noise, and difference of the members, (n,) each in eV."""
         mean, std, _ = parts["soap"]
         if "screening" not in parts:

@@ -72,9 +72,13 @@ class LogLinearRegressor:
         if not return_std:
             nothing = np.full(len(X), np.nan)
             return mean, nothing, nothing
-        phi, _ = self._basis(X, bounded=False)
-        novelty = np.square(solve_triangular(self.factor_, phi.T, lower=True, check_finite=False)).sum(axis=0)
+        novelty = np.square(self.whitened(X)).sum(axis=1)
         return mean, mean * np.sqrt(np.minimum(novelty, 1.0)), novelty
+
+    def whitened(self, X: NDArray) -> NDArray[np.float64]:
+        """Return rows Φ (n, p) whose products ΦΦ' are the posterior covariances of the logarithms of the strengths."""
+        phi, _ = self._basis(np.asarray(X, dtype=float), bounded=False)
+        return solve_triangular(self.factor_, phi.T, lower=True, check_finite=False).T
 
     def left_out(self, X: NDArray, y: NDArray, folds: Sequence[NDArray]) -> tuple[NDArray, NDArray, NDArray]:
         """Return what :meth:`latent` would, for each fold (a mask) from the training bonds outside it.

@@ -22,7 +22,7 @@ def test_errs_less_than_its_members(data):
     fitted = BondEnsemble(N_SCREENING).fit(X[~new], y[~new], structure[~new] // 3)
     assert sorted(fitted.members_) == ["screening", "soap"]
     errors = {
-        name: np.std(member.latent(fitted._columns(X[new], name), False)[0] - y[new])
+        name: np.std(member.latent(fitted.columns(X[new], name), False)[0] - y[new])
         for name, member in fitted.members_.items()
     }
     mean = fitted.predict(X[new])
