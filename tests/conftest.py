@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.io import write
+from threadpoolctl import threadpool_limits
 
 pytest_plugins = ["aiida.tools.pytest_fixtures"]
 
@@ -27,6 +28,8 @@ os.environ["AIIDA_PATH"] = _AIIDA_PATH
 os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 # Root is who one is in a container, where OpenMPI refuses to start unless told twice.
 os.environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_NUM_THREADS="1")
+# numpy is loaded already, with as many threads as there are processors; on a busy machine these wait for each other.
+threadpool_limits(1)
 
 #: AiiDA waits 20 s, 40 s, ... after a failed submission, and looks for finished jobs once a minute.
 TEST_OPTIONS = {
