@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
+#: What a Gaussian process may return to far from all training bonds.
+PRIOR_MEANS = ("exponential", "zero")
+
 #: Added to the mean below the root of the scale, eV: weak bonds are not known without error.
 SCALE_FLOOR = 0.02
 
@@ -26,6 +29,19 @@ class PriorMean:
     amplitude: float = 0.0
     decay: float = 1.0
     origin: float = 0.0
+
+    @classmethod
+    def of(cls, kind: str, distance: NDArray, strength: NDArray) -> PriorMean:
+        """Return the mean of a kind for training bonds, distances (n,) in Å and strengths (n,) in eV.
+
+        Raises
+        ------
+        ValueError
+            For a kind other than those of :data:`PRIOR_MEANS`.
+        """
+        if kind not in PRIOR_MEANS:
+            raise ValueError(f"there is no prior mean {kind!r}: choose from {list(PRIOR_MEANS)}")
+        return cls.fit(distance, strength) if kind == "exponential" else cls()
 
     @classmethod
     def fit(cls, distance: NDArray, strength: NDArray) -> PriorMean:

@@ -146,7 +146,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         chosen = np.sort(order[: self.max_bonds])
         # All bonds are cheap for the two numbers of the mean.
         distance = X[:, 0].astype(float)
-        self.mean_ = PriorMean.fit(distance, y) if self.mean == "exponential" else PriorMean()
+        self.mean_ = PriorMean.of(self.mean, distance, y)
         residual = (y - self.mean_(distance)) / self.mean_.scale(distance)
         self.kernel_, self.noise_ = self.kernel, float(self.noise)
         if self.optimise:

@@ -6,16 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiida_getl.learning.descriptors import BondCentreSoap, BondEnvironment, EndAtomSoap, from_settings
+from aiida_getl.learning.prior_mean import PRIOR_MEANS
+from aiida_getl.learning.selection import METHODS as SELECTIONS
 
 DEFAULTS: dict[str, Any] = {
     #: bonds longer than this (Å) are neither learnt nor predicted; LOBSTER listed the published ones up to it
     "r_max": 4.2,
-    #: bonds of one type to train on at most, drawn at random
+    #: bonds of one type to train on at most
     "max_bonds": 100_000,
+    #: how these are chosen where there are more: random, stratified, farthest_point, leverage or uncertainty
+    "selection": "random",
     #: of these, bonds to find the hyperparameters on at most
     "max_bonds_hyperparameters": 600,
     #: bonds that a prediction sums over at most; fewer bonds than this are an exact Gaussian process
     "max_inducing": 1000,
+    #: what the Gaussian process returns to far from all training bonds: exponential in the distance, or zero
+    "prior_mean": "exponential",
     #: a bond type with fewer is not trained
     "min_bonds": 30,
     #: what is left out together in validation: composition, run, strain, random (leaky), or auto: run if there are two
@@ -29,7 +35,12 @@ DEFAULTS: dict[str, Any] = {
 #: kinds of descriptors that a model can learn from, the best first
 LEARNT_FROM = (BondEnvironment.kind, BondCentreSoap.kind)
 
-GROUP_BY = ("auto", "composition", "run", "strain", "random")
+#: settings that name one of several ways
+CHOICES: dict[str, tuple[str, ...]] = {
+    "selection": SELECTIONS,
+    "prior_mean": PRIOR_MEANS,
+    "group_by": ("auto", "composition", "run", "strain", "random"),
+}
 
 
 def default_descriptors(species: Sequence[str]) -> list[dict[str, Any]]:
@@ -65,8 +76,9 @@ def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"training setting {name} is {value!r}: it must be an integer, {smallest} or more")
     if not isinstance(result["r_max"], (int, float)) or not result["r_max"] > 0:
         raise ValueError(f"training setting r_max is {result['r_max']!r}: it must be a length in Å")
-    if result["group_by"] not in GROUP_BY:
-        raise ValueError(f"training setting group_by is {result['group_by']!r}: choose from {list(GROUP_BY)}")
+    for name, choices in CHOICES.items():
+        if result[name] not in choices:
+            raise ValueError(f"training setting {name} is {result[name]!r}: choose from {list(choices)}")
     if not isinstance(result["learning_curve"], bool):
         raise ValueError(f"training setting learning_curve is {result['learning_curve']!r}: it must be true or false")
     return result

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.descriptors import BondEnvironment, EndAtomSoap, from_settings
 from aiida_getl.learning.ensemble import BondEnsemble
-from aiida_getl.learning.kernels import DistanceKernel, PublishedKernel
+from aiida_getl.learning.kernels import BondSoapKernel, DistanceKernel, PublishedKernel
 from aiida_getl.learning.model import EtlModel
 from aiida_getl.learning.regression import BondRegressor
+from aiida_getl.learning.selection import select
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.splits import GroupBy, group_labels
 
@@ -35,6 +36,15 @@ MAX_BONDS_COMPARED = 2500
 #: Inducing bonds where the distance is all there is: a curve needs no more.
 INDUCING_OF_DISTANCE = 200
 
+#: Where the kernel of the Gaussian process starts, by its prior mean. Without a mean it has to explain the strengths
+#: themselves, 0 to 5 eV, and not what a curve leaves over.
+KERNELS = {
+    "exponential": BondSoapKernel(),
+    "zero": BondSoapKernel(
+        variance=0.3, distance_variance=1.0, variance_bounds=(1e-3, 10.0), distance_variance_bounds=(1e-3, 1e2)
+    ),
+}
+
 Fit = Callable[[NDArray, NDArray, NDArray, str], BondRegressor | BondEnsemble]
 
 
@@ -45,7 +55,7 @@ def train(table: BondTable, settings: dict[str, Any], seed: int) -> EtlModel:
     ----------
     table : labelled bonds with the descriptor of the settings
     settings : see :mod:`aiida_getl.learning.settings`
-    seed : of the choice of training bonds
+    seed : of every random choice
 
     Returns
     -------
@@ -101,7 +111,10 @@ def descriptor_of(method: str, settings: dict[str, Any]) -> str:
 
 
 def methods(table: BondTable, settings: dict[str, Any], seed: int) -> dict[str, Fit]:
-    """Return what trains each method: (X, y, groups, bond type) to a regressor."""
+    """Return what trains each method: (X, y, groups, bond type) to a regressor.
+
+    The setting ``selection`` is that of the model; the methods for comparison draw their bonds at random.
+    """
     size = {
         "max_bonds": min(settings["max_bonds"], MAX_BONDS_COMPARED),
         "max_bonds_hyperparameters": settings["max_bonds_hyperparameters"],
@@ -123,14 +136,26 @@ def methods(table: BondTable, settings: dict[str, Any], seed: int) -> dict[str, 
             kernel, noise=gamma * max(float(np.std(y)), 1e-3), mean="zero", optimise=False, **size
         ).fit(X, y)
 
-    def model(X: NDArray, y: NDArray, groups: NDArray, name: str) -> BondRegressor:
+    def model(X: NDArray, y: NDArray, groups: NDArray, name: str) -> BondEnsemble:
+        if len(y) > settings["max_bonds"]:
+            chosen = chosen_bonds(X, y, groups, name)
+            X, y, groups = X[chosen], y[chosen], groups[chosen]
         return BondEnsemble(
             n_screening,
+            kernel=KERNELS[settings["prior_mean"]],
+            mean=settings["prior_mean"],
             max_bonds=settings["max_bonds"],
             max_bonds_hyperparameters=settings["max_bonds_hyperparameters"],
             max_inducing=settings["max_inducing"],
             seed=seed,
         ).fit(X, y, groups)
+
+    def chosen_bonds(X: NDArray, y: NDArray, groups: NDArray, name: str) -> NDArray[np.int64]:
+        def fit_std(known: NDArray[np.int64]) -> Callable[[NDArray], NDArray]:
+            regressor = model(X[known], y[known], groups[known], name)
+            return lambda rows: regressor.predict(rows, return_std=True)[1]
+
+        return np.sort(select(settings["selection"], X, settings["max_bonds"], seed, y, fit_std))
 
     table_of_methods: dict[str, Fit] = {"distance_only": distance_only, "published": published, "model": model}
     if EndAtomSoap.kind not in table.descriptors:

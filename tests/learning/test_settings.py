@@ -27,6 +27,8 @@ def test_defaults_are_filled_in():
         ({"r_max": -1}, "r_max is -1"),
         ({"r_max": "4"}, "r_max is '4'"),
         ({"group_by": "glass"}, "group_by is 'glass'"),
+        ({"selection": "best"}, r"selection is 'best': choose from \['random', 'stratified'"),
+        ({"prior_mean": None}, r"prior_mean is None: choose from \['exponential', 'zero'\]"),
         ({"learning_curve": 1}, "learning_curve is 1"),
         ({"descriptor": {"kind": "x"}}, "unknown descriptor 'x'"),
     ],
