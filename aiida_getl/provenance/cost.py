@@ -118,7 +118,7 @@ def job_costs(calculations: Iterable[int]) -> list[JobCost]:
             if cost.core_hours is None and state not in ("finished", "excepted", "killed"):
                 cost = replace(cost, missing=f"it is {state or 'not started'}: no wall time yet")
         elif pk in ends:
-            cost = _with_time(replace(cost, cores=1), (ends[pk] - start).total_seconds(), RESULTS)
+            cost = _with_time(replace(cost, cores=1), max(0.0, (ends[pk] - start).total_seconds()), RESULTS)
         else:
             cost = replace(cost, missing="it left no results")
         if cached is not None:

@@ -6,7 +6,7 @@ one: minutes for the graph of a campaign where this takes a second (docs/scale.m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from aiida import orm
@@ -151,6 +151,30 @@ def calculations_under(process: orm.ProcessNode) -> set[int]:
                 into.update(query.all(flat=True))
         callers = called
     return found
+
+
+def parents_of(calculations: Iterable[int]) -> dict[int, set[int]]:
+    """Return the calculations that made the inputs of each of some calculations."""
+    found: dict[int, set[int]] = {}
+    for part in parts(calculations):
+        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, project="id", tag="after")
+        query.append(orm.Data, with_outgoing="after", edge_filters={"type": LinkType.INPUT_CALC.value}, tag="data")
+        query.append(
+            orm.CalculationNode, with_outgoing="data", edge_filters={"type": LinkType.CREATE.value}, project="id"
+        )
+        for after, before in query.distinct().iterall():
+            found.setdefault(after, set()).add(before)
+    return found
+
+
+def behind(calculation: int, parents: Mapping[int, set[int]]) -> set[int]:
+    """Return a calculation and all that its inputs came from, given the parents of each."""
+    seen, queue = {calculation}, [calculation]
+    while queue:
+        new = parents.get(queue.pop(), set()) - seen
+        seen |= new
+        queue += new
+    return seen
 
 
 def call_labels(pks: Iterable[int]) -> dict[int, str]:
