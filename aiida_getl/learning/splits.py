@@ -6,6 +6,7 @@ flatters every method; honest errors leave out whole groups.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from aiida_getl.learning.dataset import BondTable
 from aiida_getl.structures.composition import parse_composition
-from aiida_getl.structures.deformation import AS_QUENCHED
+from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 
 GroupBy = Literal["composition", "run", "strain", "random"]
 
@@ -25,21 +26,54 @@ GROUP_KEYS: dict[str, tuple[str, ...]] = {
     "strain": ("run", "sub_run"),
 }
 
+#: The group of the cells of a glass that hardly differ from the one as quenched.
+UNSTRAINED = "small"
+
 #: Deformations of one glass that are almost the same, or transposes of each other. The small tensions hardly differ
 #: from the undeformed cell. A deformation that is not here is a group of its own.
 STRAIN_GROUPS = {
-    AS_QUENCHED: "small",
-    "tension_x": "small",
-    "tension_y": "small",
-    "tension_z": "small",
-    "isotropic_tension": "small",
-    "shear_xy": "shear_xy",
+    **{name: name for name in PUBLISHED_SUBRUNS},
+    AS_QUENCHED: UNSTRAINED,
+    "tension_x": UNSTRAINED,
+    "tension_y": UNSTRAINED,
+    "tension_z": UNSTRAINED,
+    "isotropic_tension": UNSTRAINED,
     "shear_yx": "shear_xy",
-    "shear_xz": "shear_xz",
     "shear_zx": "shear_xz",
-    "shear_yz": "shear_yz",
     "shear_zy": "shear_yz",
 }
+
+#: A sub-run of another name is strained if one of these is in it.
+STRAIN_WORDS = (
+    "strain",
+    "shear",
+    "tension",
+    "tensile",
+    "compress",
+    "stretch",
+    "deform",
+    "axial",
+    "isotropic",
+    "pressure",
+)
+
+_FRAME = re.compile(r"_frame_?\d+$")
+
+
+def strain_group(sub_run: str) -> str:
+    """Return the group of a sub-run among those of its glass.
+
+    Frames of a trajectory, and whatever else does not say that it is strained, are near copies of the glass as quenched
+    and belong to its group. What follows the name of a deformation, e.g. a frame, is part of that deformation.
+
+    Parameters
+    ----------
+    sub_run : e.g. ``shear_xy``, ``frame_12``, ``compression_x_frame_3``
+    """
+    for name, group in STRAIN_GROUPS.items():
+        if sub_run == name or sub_run.startswith(f"{name}_"):
+            return group
+    return _FRAME.sub("", sub_run) if any(word in sub_run.lower() for word in STRAIN_WORDS) else UNSTRAINED
 
 
 def group_labels(table: BondTable, by: GroupBy, n_random: int = 8, seed: int = 0) -> NDArray[np.int64]:
@@ -49,9 +83,9 @@ def group_labels(table: BondTable, by: GroupBy, n_random: int = 8, seed: int = 0
     ----------
     table : bonds
     by : ``composition``: every glass of a composition, in whole percent of each element; ``run``: the glass;
-        ``strain``: the deformation within the run, near copies together; ``random``: no grouping, ``n_random`` random
-        parts (leaky: for comparison with published errors only). Where all structures state their composition, equal
-        runs of different compositions are different glasses.
+        ``strain``: the deformation within the run, near copies and frames together, see :func:`strain_group`;
+        ``random``: no grouping, ``n_random`` random parts (leaky: for comparison with published errors only). Where all
+        structures state their composition, equal runs of different compositions are different glasses.
     n_random, seed : for random parts
 
     Raises
@@ -74,7 +108,7 @@ def group_labels(table: BondTable, by: GroupBy, n_random: int = 8, seed: int = 0
                 )
         composition = _normal_composition(entry["composition"]) if known or by == "composition" else ""
         run = str(entry["run"]) if by != "composition" else ""
-        strain = STRAIN_GROUPS.get(str(entry["sub_run"]), str(entry["sub_run"])) if by == "strain" else ""
+        strain = strain_group(str(entry["sub_run"])) if by == "strain" else ""
         names.append((composition, run, strain))
     numbers = {name: number for number, name in enumerate(sorted(set(names)))}
     return np.array([numbers[name] for name in names], dtype=np.int64)[table.structure]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aiida_getl.learning.dataset import BondTable
-from aiida_getl.learning.splits import folds, group_labels
+from aiida_getl.learning.splits import folds, group_labels, strain_group
 from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 
 NAMES = [AS_QUENCHED, *PUBLISHED_SUBRUNS]
@@ -37,6 +37,32 @@ def test_near_copies_are_one_strain_group(table):
     assert sorted(map(sorted, members.values())) == sorted(map(sorted, expected))
     # the same strain of another glass is another group
     assert not set(groups[:30]) & set(groups[30:])
+
+
+def test_frames_of_a_trajectory_are_one_group(table):
+    """They are near copies: one of them in training gives the others away."""
+    names = [AS_QUENCHED, "frame_0", "frame_250", "n17", "loop1_3", "shear_xy", "shear_yx_frame_3", "shear_yx_loop1_2"]
+    for entry, name in zip(table.structures, names, strict=False):
+        entry["sub_run"] = name
+    groups = group_labels(table, "strain")[: 2 * len(names) : 2]
+    assert len(set(groups[:5])) == len(set(groups[5:])) == 1
+    assert groups[0] != groups[5]
+
+
+@pytest.mark.parametrize(
+    ("sub_run", "group"),
+    [
+        ("sub_run_15", "small"),
+        ("Strained_5", "Strained_5"),
+        ("Strained_5_frame_12", "Strained_5"),
+        ("compression_x_frame3", "compression_x"),
+        ("isotropic_tension", "small"),
+        ("biaxial", "biaxial"),
+        ("isotropic", "isotropic"),
+    ],
+)
+def test_names_of_strains(sub_run, group):
+    assert strain_group(sub_run) == group
 
 
 def test_random_parts_are_even_and_seeded(table):
