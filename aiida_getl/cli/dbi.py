@@ -12,6 +12,7 @@ import click
 from aiida_getl.cli.nodes import find_node, give_label
 from aiida_getl.cli.profile import load, with_profile
 from aiida_getl.cli.tables import table
+from aiida_getl.data.methods import describe_method, method_name
 
 if TYPE_CHECKING:
     from aiida_getl.data.dbi import DbiData
@@ -235,26 +236,6 @@ def find(
         return loose.find_pairs(path)
     except (OSError, ValueError) as exception:
         raise click.ClickException(str(exception)) from exception
-
-
-def method_name(method: dict) -> str:
-    """Return what made labels in a word or two."""
-    if "mixed" in method:
-        return "mixed: " + ", ".join(method_name(part) for part in method["mixed"])
-    return f"{method.get('engine') or 'unknown'} {method.get('version') or ''}".strip()
-
-
-def describe_method(method: dict) -> str:
-    """Return what made labels, with basis and pseudopotentials."""
-    if "mixed" in method:
-        return "mixed: " + " | ".join(describe_method(part) for part in method["mixed"])
-    basis = ", ".join(f"{element} {' '.join(shells)}" for element, shells in (method.get("basis") or {}).items())
-    pseudos = ", ".join(f"{element} {name}" for element, name in (method.get("pseudos") or {}).items())
-    return "; ".join(
-        part
-        for part in (method_name(method), f"basis {basis}" if basis else "", f"pseudos {pseudos}" if pseudos else "")
-        if part
-    )
 
 
 def import_files(path: Path) -> DbiData:

@@ -242,7 +242,7 @@ def list_command() -> None:
     """
     from aiida import orm
 
-    from aiida_getl.cli.dbi import method_name
+    from aiida_getl.data.methods import method_name
     from aiida_getl.data.model import BondModelData
 
     nodes = orm.QueryBuilder().append(BondModelData).order_by({BondModelData: "id"}).all(flat=True)
@@ -272,7 +272,7 @@ def show_command(name: str) -> None:
     Example:
         aiida-getl model show published
     """
-    from aiida_getl.cli.dbi import describe_method
+    from aiida_getl.data.methods import describe_method
     from aiida_getl.data.model import BondModelData
 
     node = find_node(name, BondModelData)
