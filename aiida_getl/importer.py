@@ -14,6 +14,7 @@ from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.import_bnd import import_bnd
 from aiida_getl.calculations.functions.import_label import import_label
 from aiida_getl.calculations.functions.read_structures import read_structures
+from aiida_getl.calculations.leave_out import leave_out_faulty
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.exchange.bnd import beside, find_databases
@@ -134,10 +135,13 @@ def import_databases(directory: Path, group: orm.Group) -> tuple[DbiData, bool]:
     return dbi, True
 
 
-def dbi_of(imported: list[Imported], settings: dict[str, Any], group: orm.Group) -> tuple[DbiData, bool]:
+def dbi_of(
+    imported: list[Imported], settings: dict[str, Any], group: orm.Group, *, keep_faulty: bool = False
+) -> tuple[DbiData, bool]:
     """Return the database of interactions of imported structures, and whether it is new.
 
     :param settings: of :func:`aiida_getl.calculations.functions.build_dbi.build_dbi`.
+    :param keep_faulty: whether to take labels that are marked as faulty, which are else left out.
     :raises ValueError: if no structure has a label, or the labels cannot be joined.
     """
     structures: dict[str, dict[str, orm.Data]] = {}
@@ -153,6 +157,10 @@ def dbi_of(imported: list[Imported], settings: dict[str, Any], group: orm.Group)
             failures.setdefault(run, {})[sub_run] = outputs["failure"]
     if not bonds:
         raise ValueError("none of the structures has a label: there is nothing to learn from")
+    if not keep_faulty:
+        structures, bonds, failures = leave_out_faulty(structures, bonds, failures)
+        if not bonds:
+            raise ValueError("every label is marked as faulty: `aiida-getl query marks` says why")
     wanted = {
         f"{name}__{run}__{sub_run}": node.uuid
         for name, runs in (("structures", structures), ("bonds", bonds), ("failures", failures))

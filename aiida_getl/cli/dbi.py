@@ -24,6 +24,9 @@ mixed_option = click.option(
 r_max_option = click.option(
     "--r-max", type=click.FloatRange(min=0, min_open=True), default=4.2, show_default=True, help="Longest bond in Å."
 )
+keep_faulty_option = click.option(
+    "--keep-faulty", is_flag=True, help="Take labels that are marked as faulty, too (`aiida-getl query marks`)."
+)
 
 
 @click.group()
@@ -46,6 +49,7 @@ def dbi() -> None:
 @click.option("--label", help="Name of the DBI and of the group of all nodes; by default that of PATH.")
 @r_max_option
 @mixed_option
+@keep_faulty_option
 @click.option("--dry-run", is_flag=True, help="Read everything, report, and store nothing.")
 def import_command(
     path: Path | None,
@@ -54,6 +58,7 @@ def import_command(
     label: str | None,
     r_max: float,
     mixed: bool,
+    keep_faulty: bool,
     dry_run: bool,
 ) -> None:
     """Import structures with their ICOHPs, and build a DBI of them.
@@ -85,7 +90,8 @@ def import_command(
         return
     load(create=True)
     name = label or (_name(path) if path else sources[0].run)
-    node = _store(sources, name, {"r_max": r_max} | ({"mixed_methods": True} if mixed else {}))
+    settings = {"r_max": r_max} | ({"mixed_methods": True} if mixed else {})
+    node = _store(sources, name, settings, keep_faulty=keep_faulty)
     click.echo(f"Next        aiida-getl model train {node.pk}")
 
 
@@ -185,30 +191,41 @@ def show_command(node: str, results: Path | None) -> None:
 @click.argument("names", metavar="DBI...", nargs=-1, required=True)
 @click.option("--label", help="Name of the new DBI.")
 @mixed_option
+@keep_faulty_option
 @with_profile(create=True)
-def merge(names: tuple[str, ...], label: str | None, mixed: bool) -> None:
+def merge(names: tuple[str, ...], label: str | None, mixed: bool, keep_faulty: bool) -> None:
     """Join DBIs (PKs, UUIDs or labels) into one; a label that several of them hold is taken once.
 
-    
-    Example:
+    Labels that are marked as faulty, or rest on what is, are left out; of a single DBI this makes one without them.
+
+    \b
+    Examples:
         aiida-getl dbi merge published mine --label all
+        aiida-getl dbi merge published --label cleaned
     """
     from aiida.orm import Dict
 
     from aiida_getl.calculations.functions.merge_dbi import merge_dbi
+    from aiida_getl.calculations.leave_out import faulty_labels
     from aiida_getl.data.dbi import DbiData
 
     nodes = [find_node(name, DbiData) for name in names]
-    if len({node.pk for node in nodes}) < 2:
-        raise click.UsageError("name two DBIs or more")
+    faulty = {} if keep_faulty else faulty_labels(nodes)
+    if len({node.pk for node in nodes}) < 2 and not faulty:
+        raise click.UsageError("name two DBIs or more: of a single one, there is no label that is marked as faulty")
     settings = Dict({"mixed_methods": True} if mixed else {})
-    node, process = merge_dbi.run_get_node(settings, **{f"dbi_{k}": each for k, each in enumerate(nodes)})
+    inputs = {f"dbi_{k}": each for k, each in enumerate(nodes)} | ({"leave_out": Dict(faulty)} if faulty else {})
+    node, process = merge_dbi.run_get_node(settings, **inputs)
     if not process.is_finished_ok:
         raise click.ClickException(process.exit_message + (_hint_mixed(process.exit_message)))
     if label:
         give_label(node, label)
     click.echo(f"DBI         <{node.pk}> {node.label!r} of {len(node.structures)} structures")
     click.echo(f"            {_types(node)}")
+    if faulty:
+        click.echo(
+            f"            without {len(faulty)} labels that are faulty: `aiida-getl dbi show {node.pk}` says why"
+        )
 
 
 def find(
@@ -286,7 +303,7 @@ def _name(path: Path) -> str:
     return path.resolve().name.removesuffix(".csv")
 
 
-def _store(sources: list[Source], name: str, settings: dict) -> DbiData:
+def _store(sources: list[Source], name: str, settings: dict, *, keep_faulty: bool = False) -> DbiData:
     """Import structures into the group ``name``, report, and return their DBI."""
     from aiida import orm
 
@@ -307,12 +324,15 @@ def _store(sources: list[Source], name: str, settings: dict) -> DbiData:
             click.echo(f"            {item.source.run} {item.source.sub_run}: {item.reason}")
     click.echo(f"Building the DBI of group {name!r} ...", err=True)
     try:
-        node, is_new = dbi_of(imported, settings, group)
+        node, is_new = dbi_of(imported, settings, group, keep_faulty=keep_faulty)
     except ValueError as exception:
         raise click.ClickException(str(exception) + _hint_mixed(str(exception))) from exception
     give_label(node, name)
     click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
     click.echo(f"            {_types(node)}")
+    n_faulty = len(labelled) - len(node.structures)
+    if n_faulty:
+        click.echo(f"            without {n_faulty} labels that are faulty: `aiida-getl dbi show {node.pk}` says why")
     return node
 
 

@@ -11,6 +11,7 @@ from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.train import train
 from aiida_getl.calculations.functions.validate import validate
+from aiida_getl.calculations.leave_out import leave_out_faulty
 from aiida_getl.learning.descriptors import BondCentreSoap
 from aiida_getl.learning.settings import complete_settings
 from aiida_getl.workflows.learning import LearningSteps
@@ -60,6 +61,13 @@ class EtlModelWorkChain(ProtocolMixin, LearningSteps):
         spec.input_namespace("bonds", dynamic=True, required=False, help="Labels (`getl.bonds`) by run and sub-run.")
         spec.input("dbi", valid_type=orm.ArrayData, required=False, help="`getl.dbi` instead of labels.")
         spec.input_namespace("failures", dynamic=True, required=False, help="Why a sub-run has no label (`Dict`).")
+        spec.input(
+            "keep_faulty",
+            valid_type=orm.Bool,
+            required=False,
+            serializer=orm.to_aiida_type,
+            help="Whether to take labels that are marked as faulty, or rest on what is, which are else left out.",
+        )
         spec.input("settings", valid_type=orm.Dict, validator=validate_settings, serializer=orm.to_aiida_type)
         spec.input("seed", valid_type=orm.Int, serializer=orm.to_aiida_type)
         spec.inputs.validator = validate_inputs
@@ -118,13 +126,18 @@ class EtlModelWorkChain(ProtocolMixin, LearningSteps):
         return self.ctx.dbi is None
 
     def build(self):
-        """Collect bonds, labels and descriptors."""
+        """Collect bonds, labels and descriptors, without what is marked as faulty."""
+        structures, bonds, failures = self.inputs.structures, self.inputs.bonds, self.inputs.get("failures", {})
+        if not ("keep_faulty" in self.inputs and self.inputs.keep_faulty):
+            structures, bonds, failures = leave_out_faulty(structures, bonds, failures)
+        if not bonds:
+            return self.exit_codes.ERROR_DBI.format(reason="every label is marked as faulty or rests on what is")
         return self.start(
             build_dbi,
             settings=self.inputs.settings,
-            structures=dict(self.inputs.structures),
-            bonds=dict(self.inputs.bonds),
-            **({"failures": dict(self.inputs.failures)} if self.inputs.get("failures") else {}),
+            structures=dict(structures),
+            bonds=dict(bonds),
+            **({"failures": dict(failures)} if failures else {}),
         )
 
     def keep_dbi(self):

@@ -14,17 +14,20 @@ from aiida_getl.learning.transfer import describe_again
 
 
 @calcfunction
-def merge_dbi(settings, **dbis):
+def merge_dbi(settings, leave_out=None, **dbis):
     """Return one database of all bonds; labels that several of them hold are taken once.
 
     Descriptors are computed again, from the structures, where the databases know different elements.
 
     :param settings: ``Dict``; with ``mixed_methods`` true, labels of different methods are joined although they are on
         different scales.
-    :param dbis: ``getl.dbi``, two or more.
+    :param leave_out: ``Dict`` of the labels (UUIDs) not to take over, with the reason of each, see
+        :func:`aiida_getl.calculations.leave_out.faulty_labels`.
+    :param dbis: ``getl.dbi``, two or more, or one to leave labels out of.
     """
+    reasons = {} if leave_out is None else leave_out.get_dict()
     nodes = [dbis[name] for name in sorted(dbis)]
-    if len(nodes) < 2 or not all(isinstance(node, DbiData) for node in nodes):
+    if len(nodes) < (1 if reasons else 2) or not all(isinstance(node, DbiData) for node in nodes):
         given = ", ".join(type(node).__name__ for node in nodes) or "nothing"
         return ExitCode(405, f"two databases of interactions or more can be joined, and these are given: {given}")
     methods = [node.base.attributes.get("method") for node in nodes]
@@ -44,7 +47,8 @@ def merge_dbi(settings, **dbis):
     for kind, own in wanted.items():
         if any({**node.descriptors[kind], "species": species} != own for node in nodes):
             return ExitCode(403, f"the settings of the descriptor {kind!r} differ between the databases")
-    tables, seen, left_out = [], set(), []
+    # What is left out counts as seen from the start.
+    tables, seen, left_out = [], set(reasons), []
     for node in nodes:
         try:
             table = _described(_new_labels(node.get_table(), seen), node, wanted)
@@ -57,7 +61,14 @@ def merge_dbi(settings, **dbis):
         seen |= {entry["label_id"] for entry in table.structures}
         if len(table):
             tables.append(table)
-        left_out += [entry for entry in node.left_out if entry not in left_out]
+        faulty = [
+            {"run": entry["run"], "sub_run": entry["sub_run"], "reason": reasons[entry["label_id"]]}
+            for entry in node.structures
+            if entry["label_id"] in reasons
+        ]
+        left_out += [entry for entry in [*node.left_out, *faulty] if entry not in left_out]
+    if not tables:
+        return ExitCode(406, "no label remains: all of them are to be left out")
     merged = DbiData.from_table(concatenate(tables), list(wanted.values()), methods[0], left_out)
     if not all(node.base.attributes.get("translations_known", True) for node in nodes):
         merged.base.attributes.set("translations_known", False)
