@@ -40,9 +40,10 @@ def compare_distributions(
     Returns
     -------
     By bond type: ``n_a``, ``n_b`` bonds; ``mean_a``, ``mean_b``; ``shift`` of the mean (b - a) and its standard error
-    ``shift_error``; ``median_shift``; ``wasserstein``, the mean distance that strength has to be moved from one
-    distribution to the other, all in eV; ``ks``, the largest difference of the cumulated distributions. Of a type that
-    only one of them has, only ``n_a``, ``n_b`` and the mean there; the other values are None.
+    ``shift_error``, None where one of them is a single block; ``median_shift``; ``wasserstein``, the mean distance that
+    strength has to be moved from one distribution to the other, all in eV; ``ks``, the largest difference of the
+    cumulated distributions. Of a type that only one of them has, only ``n_a``, ``n_b`` and the mean there; the other
+    values are None.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def compare_distributions(
         if len(a) and len(b):
             entry["shift"] = float(b.mean() - a.mean())
             errors = [_error_of_mean(values, blocks, rng) for values, blocks in own]
-            entry["shift_error"] = float(np.hypot(errors[0], errors[1]))
+            entry["shift_error"] = None if None in errors else float(np.linalg.norm(np.array(errors, dtype=float)))
             entry["median_shift"] = float(np.median(b) - np.median(a))
             entry["wasserstein"] = float(wasserstein_distance(a, b))
             entry["ks"] = float(ks_2samp(a, b, method="asymp").statistic)
@@ -82,13 +83,13 @@ def _known(types: ArrayLike, strength: ArrayLike, blocks: ArrayLike | None) -> t
     return types[known], strength[known], blocks[known]
 
 
-def _error_of_mean(values: NDArray, blocks: NDArray, rng: np.random.Generator) -> float:
-    """Return the standard error of the mean by resampling blocks."""
+def _error_of_mean(values: NDArray, blocks: NDArray, rng: np.random.Generator) -> float | None:
+    """Return the standard error of the mean by resampling blocks; None for one block."""
     _, index = np.unique(blocks, return_inverse=True)
     counts = np.bincount(index)
     # One block says nothing about the next.
     if len(counts) < 2:
-        return float("nan")
+        return None
     sums = np.bincount(index, weights=values)
     means = np.empty(N_BOOTSTRAP)
     for k in range(N_BOOTSTRAP):

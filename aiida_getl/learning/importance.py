@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.training import descriptor_of, methods
-from aiida_getl.learning.validation import TypeSplit, split_by_type
+from aiida_getl.learning.validation import Progress, TypeSplit, split_by_type
 
 #: Bonds of similar distance, among which the environment is exchanged.
 N_SIMILAR = 20
@@ -18,9 +19,37 @@ N_SIMILAR = 20
 SHUFFLED = ("distance", "environment", "environment_at_distance")
 
 
+@dataclass(frozen=True)
+class Importance:
+    """How the errors on groups left out grow when features are exchanged among their bonds.
+
+    Attributes
+    ----------
+    group_by : what was left out together
+    n_groups : number of groups
+    values : by bond type: ``model`` with the ``rmse`` of the model, and then, by what is exchanged (:data:`SHUFFLED`),
+        ``rmse`` and its standard deviation ``rmse_std`` over the permutations, in eV
+    skipped : by bond type, why it could not be tested
+    """
+
+    group_by: str
+    n_groups: int
+    values: dict[str, dict[str, dict[str, float]]]
+    skipped: dict[str, str]
+
+    def to_attributes(self) -> dict[str, Any]:
+        """Return everything as JSON types."""
+        return {
+            "group_by": self.group_by,
+            "n_groups": self.n_groups,
+            "values": self.values,
+            "skipped": self.skipped,
+        }
+
+
 def permutation_importance(
-    table: BondTable, settings: dict[str, Any], seed: int, n_repeats: int = 5
-) -> dict[str, dict[str, dict[str, float]]]:
+    table: BondTable, settings: dict[str, Any], seed: int, n_repeats: int = 5, progress: Progress | None = None
+) -> Importance:
     """Exchange distances, or whole descriptors, among the bonds of groups left out, and see how the error grows.
 
     All features of the descriptor are exchanged together (Breiman, Mach. Learn. 45, 5 (2001); grouped as in Gregorutti
@@ -32,24 +61,25 @@ def permutation_importance(
     ----------
     table, settings, seed : as for :func:`aiida_getl.learning.training.train`
     n_repeats : number of permutations
-
-    Returns
-    -------
-    By bond type: ``rmse`` of the model and then, by what is exchanged (:data:`SHUFFLED`), ``rmse`` and its standard
-    deviation ``rmse_std`` over the permutations, in eV. Types that cannot be validated are absent.
+    progress : called after each bond type
 
     Raises
     ------
     ValueError
         For no permutation at all.
     """
-    if n_repeats < 1:
+    if isinstance(n_repeats, bool) or not isinstance(n_repeats, int) or n_repeats < 1:
         raise ValueError(f"{n_repeats} permutations: at least one is needed")
     settings = validate_settings(settings)
-    splits, _, _, _ = split_by_type(table, settings, seed)
+    splits, skipped, by, n_groups = split_by_type(table, settings, seed)
     fit = methods(table, settings, seed)["model"]
     kind = descriptor_of("model", settings)
-    return {split.name: _of_type(split, fit, split.table.design_matrix(kind), seed, n_repeats) for split in splits}
+    values = {}
+    for split in splits:
+        values[split.name] = _of_type(split, fit, split.table.design_matrix(kind), seed, n_repeats)
+        if progress is not None:
+            progress(len(values), len(splits), split.name)
+    return Importance(by, n_groups, values, skipped)
 
 
 def _of_type(split: TypeSplit, fit: Any, X: NDArray, seed: int, n_repeats: int) -> dict[str, dict[str, float]]:

@@ -95,8 +95,12 @@ def complete_settings(settings: dict[str, Any], descriptors: dict[str, dict[str,
     Raises
     ------
     ValueError
-        If the data set has none of them, or as :func:`validate_settings`.
+        If the data set has none of them, the settings name one, or as :func:`validate_settings`.
     """
+    if "descriptor" in settings:
+        raise ValueError(
+            "the training setting descriptor follows from the data set, which was made with it: leave it out"
+        )
     for kind in LEARNT_FROM:
         if kind in descriptors:
             return validate_settings({**settings, "descriptor": descriptors[kind]})

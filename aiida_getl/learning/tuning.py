@@ -29,11 +29,17 @@ class Tuning:
     best : index of the candidate
     score : of each candidate, the geometric mean over bond types of the RMSE in eV
     rmse : of each candidate, by bond type, in eV
+    skipped : by bond type, why it took no part
     """
 
     best: int
     score: list[float]
     rmse: list[dict[str, float]]
+    skipped: dict[str, str]
+
+    def to_attributes(self) -> dict[str, Any]:
+        """Return everything as JSON types."""
+        return {"best": self.best, "score": self.score, "rmse": self.rmse, "skipped": self.skipped}
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,20 @@ class NestedValidation:
     choices: list[Tuning]
 
 
-def tune(table: BondTable, candidates: Sequence[dict[str, Any]], settings: dict[str, Any], seed: int) -> Tuning:
+def tune(
+    table: BondTable,
+    candidates: Sequence[dict[str, Any]],
+    settings: dict[str, Any],
+    seed: int,
+    progress: Progress | None = None,
+) -> Tuning:
     """Validate every candidate on the same groups left out.
 
     Parameters
     ----------
     table, settings, seed : as for :func:`aiida_getl.learning.training.train`
     candidates : settings that replace others, e.g. ``[{"max_bonds": 500}, {"max_bonds": 2000}]``
+    progress : called after each candidate
 
     Raises
     ------
@@ -66,7 +79,7 @@ def tune(table: BondTable, candidates: Sequence[dict[str, Any]], settings: dict[
     complete = [_with(candidate, settings) for candidate in candidates]
     if not complete:
         raise ValueError("tuning needs candidates to choose from")
-    rmse = []
+    rmse: list[dict[str, float]] = []
     for own in complete:
         splits, skipped, _, _ = split_by_type(table, own, seed)
         if not splits:
@@ -76,8 +89,10 @@ def tune(table: BondTable, candidates: Sequence[dict[str, Any]], settings: dict[
         rmse.append(
             {split.name: regression_metrics(split.table.strength, predicted[split.name])["rmse"] for split in splits}
         )
+        if progress is not None:
+            progress(len(rmse), len(complete), f"candidate {len(rmse)} of {len(complete)}")
     score = [float(np.exp(np.mean(np.log(list(own.values()))))) for own in rmse]
-    return Tuning(int(np.argmin(score)), score, rmse)
+    return Tuning(int(np.argmin(score)), score, rmse, skipped)
 
 
 def nested_validation(
@@ -146,6 +161,8 @@ def nested_validation(
 
 
 def _with(candidate: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(candidate, dict):
+        raise ValueError(f"a candidate for tuning is {candidate!r}: it must name settings and their values")
     if fixed := sorted(set(candidate) & set(SAME_FOR_ALL)):
         raise ValueError(f"candidates for tuning cannot differ in {fixed}, which decide what is tested")
     return validate_settings({**settings, **candidate})

@@ -141,7 +141,7 @@ def main() -> None:
         curves = learning_curve(table, few, options.seed, SELECTIONS)
         for name, forecast in curves.forecast.items():
             print(f"\n{name}: {forecast['message']}")
-        values = permutation_importance(table, few, options.seed)
+        values = permutation_importance(table, few, options.seed).values
         rows = [[name, *(f"{own[key]['rmse']:.3f}" for key in own)] for name, own in values.items()]
         print("\nRMSE in eV after exchanging features among bonds left out\n")
         print(format_table(["type", *next(iter(values.values()))], rows, "markdown"))

@@ -3,7 +3,7 @@
 import pytest
 
 from aiida_getl.learning.descriptors import from_settings
-from aiida_getl.learning.settings import DEFAULTS, validate_settings
+from aiida_getl.learning.settings import DEFAULTS, complete_settings, validate_settings
 
 DESCRIPTOR = {"kind": "bond_centre_soap", "species": ["Cu", "Zr"]}
 
@@ -41,3 +41,12 @@ def test_bad_settings_are_refused(settings, message):
 def test_descriptor_is_needed():
     with pytest.raises(ValueError, match="need 'descriptor'"):
         validate_settings({})
+
+
+def test_the_data_set_decides_what_is_learnt_from():
+    descriptors = {"bond_centre_soap": DESCRIPTOR, "end_atom_soap": {"kind": "end_atom_soap", "species": ["Cu", "Zr"]}}
+    assert complete_settings({}, descriptors)["descriptor"]["kind"] == "bond_centre_soap"
+    with pytest.raises(ValueError, match="descriptor follows from the data set"):
+        complete_settings({"descriptor": DESCRIPTOR}, descriptors)
+    with pytest.raises(ValueError, match="and none of"):
+        complete_settings({}, {"end_atom_soap": {}})

@@ -17,7 +17,10 @@ def mixed(small_table):
 
 
 def test_more_bonds_win(mixed):
-    result = tune(mixed, [{"max_bonds": 20}, {}], SETTINGS, seed=0)
+    steps = []
+    result = tune(mixed, [{"max_bonds": 20}, {}], SETTINGS, seed=0, progress=lambda *step: steps.append(step[:2]))
+    assert steps == [(1, 2), (2, 2)]
+    assert result.to_attributes()["skipped"] == {}
     assert result.best == 1
     assert result.score[1] < result.score[0]
     assert result.rmse[1]["Zr-Cu"] == pytest.approx(result.score[1])
@@ -55,6 +58,8 @@ def test_bad_input_is_refused(mixed):
         tune(mixed, [{"r_max": 3.0, "group_by": "random"}], SETTINGS, 0)
     with pytest.raises(ValueError, match="candidates to choose from"):
         tune(mixed, [], SETTINGS, 0)
+    with pytest.raises(ValueError, match="is 'max_bonds': it must name settings"):
+        tune(mixed, ["max_bonds"], SETTINGS, 0)
     with pytest.raises(ValueError, match="no bond type can be validated"):
         tune(mixed.select(mixed.structure == 0), [{}], SETTINGS, 0)
     two_runs = mixed.select(mixed.structure < 5)
