@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 #: Evaluations of the energy at most.
-MAX_EVALUATIONS = 400
+MAX_EVALUATIONS = 100
 
 
 def push_apart(atoms: Atoms, contact: NDArray, mobile: NDArray[np.bool_] | None = None) -> Atoms:
-    """Return a copy with the nearest minimum of Σ (1 - r/D)² over all pairs closer than their contact distance D.
+    """Return a copy near a minimum of Σ (1 - r/D)² over all pairs closer than their contact distance D.
 
     Without pairs closer than D nothing moves. Periodic images are counted, in a cell of any shape and size.
 
@@ -44,7 +44,7 @@ def push_apart(atoms: Atoms, contact: NDArray, mobile: NDArray[np.bool_] | None 
             atoms.positions[mobile].ravel(),
             jac=True,
             method="L-BFGS-B",
-            options={"maxfun": MAX_EVALUATIONS, "maxiter": MAX_EVALUATIONS, "ftol": 1e-12, "gtol": 1e-6},
+            options={"maxfun": MAX_EVALUATIONS, "maxiter": MAX_EVALUATIONS, "ftol": 1e-9, "gtol": 1e-3},
         )
         result.positions[mobile] = found.x.reshape(-1, 3)
     return result

@@ -1,0 +1,263 @@
+"""All that could be labelled next: deformations, frames, new runs, new compositions, cells cut from the target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from aiida_getl.acquisition.assessment import MAX_ASSESSED, extrapolated
+from aiida_getl.acquisition.candidates import Candidate, recipe_key
+from aiida_getl.acquisition.sampling import sample_bonds
+from aiida_getl.acquisition.settings import deformation_matrix, directions, validate_settings
+from aiida_getl.acquisition.sources import GlassRun, LabelledStructure, TargetStructure
+from aiida_getl.acquisition.surrogates import composition_of, distance, fractions, stand_in
+from aiida_getl.learning.model import EtlModel
+from aiida_getl.structures.cutting import cut_cell
+from aiida_getl.structures.deformation import AS_QUENCHED, deform
+
+#: Structures are the same if no atom and no lattice vector differs by more, Å.
+SAME = 1e-3
+#: Centres of cells cut from one structure are so far apart, in units of the edge of the cell.
+APART = 0.7
+#: Compositions are the same if a smaller share of the atoms would have to be exchanged.
+SAME_COMPOSITION = 0.02
+
+
+def enumerate_candidates(
+    labelled: Sequence[LabelledStructure],
+    runs: Sequence[GlassRun],
+    target: Sequence[TargetStructure],
+    settings: dict[str, Any],
+    seed: int,
+    model: EtlModel | None = None,
+    done: Collection[str] = (),
+) -> list[Candidate]:
+    """Return all candidates, each with the cell or one that stands for it.
+
+    Parameters
+    ----------
+    labelled : structures that have a label, and those whose label failed
+    runs : glasses with frames to choose from
+    target : structures where the model is to be used
+    settings : see :mod:`aiida_getl.acquisition.settings`
+    seed : of new runs, of the cells that stand for them, and of what is drawn where there is too much
+    model : tells which environments of the target are wanting; without it no cells are cut
+    done : keys of candidates that were tried already
+
+    Raises
+    ------
+    ValueError
+        For settings out of range, or without any structure.
+    """
+    settings = validate_settings(settings)
+    if not labelled and not runs:
+        raise ValueError("candidates are made from labelled structures or melt-quench runs, and there are none")
+    known = [own.atoms for own in labelled]
+    found: list[Candidate] = []
+    for candidate in _deformations(labelled, settings):
+        _append(found, candidate, done, known)
+    for candidate in _frames(runs, known, settings["n_frames"]):
+        _append(found, candidate, done, known)
+    n_atoms = settings["n_atoms"] or min(len(own) for own in [*known, *(run.frames[-1] for run in runs)])
+    for candidate in _new_glasses(labelled, runs, target, settings, n_atoms, seed, done):
+        _append(found, candidate, done, [])
+    if model is not None:
+        for candidate in _cells(target, model, n_atoms, settings["n_cells"], seed):
+            _append(found, candidate, done, known)
+    return found
+
+
+def _append(found: list[Candidate], candidate: Candidate, done: Collection[str], known: Sequence[Atoms]) -> None:
+    """Add a candidate unless it is there, was tried, or is the same as a structure that is known."""
+    if candidate.key in done or any(candidate.key == other.key for other in found):
+        return
+    if not any(same_structure(candidate.atoms, atoms) for atoms in known):
+        found.append(candidate)
+
+
+def same_structure(first: Atoms, second: Atoms) -> bool:
+    """Return whether two structures have the same atoms in the same places and order, up to lattice translations."""
+    if len(first) != len(second) or not np.array_equal(first.numbers, second.numbers):
+        return False
+    if not np.allclose(first.cell[:], second.cell[:], rtol=0.0, atol=SAME):
+        return False
+    cell = np.asarray(first.cell, dtype=float)
+    fractional = (first.positions - second.positions) @ np.linalg.inv(cell)
+    return bool(np.abs((fractional - np.round(fractional)) @ cell).max() < SAME)
+
+
+def _deformations(labelled: Sequence[LabelledStructure], settings: dict[str, Any]) -> Iterable[Candidate]:
+    for parent in labelled:
+        if parent.sub_run != AS_QUENCHED or not parent.labelled:
+            continue
+        for family, amplitudes in settings["deformations"].items():
+            for name in directions(family):
+                for amplitude in amplitudes:
+                    deformation = {"name": name, "amplitude": float(amplitude)}
+                    yield Candidate(
+                        kind="deformation",
+                        recipe={"operation": "deform", "parent": parent.id, "deformation": deformation},
+                        atoms=deform(parent.atoms, deformation_matrix(deformation)),
+                        surrogate=False,
+                        group=parent.run,
+                        description=f"{parent.run} under {_in_words(name, amplitude)}",
+                    )
+
+
+def _in_words(name: str, amplitude: float) -> str:
+    kind, _, axes = name.partition("_")
+    if kind == "isotropic":
+        return f"{100 * amplitude:+g} % isotropic {axes}"
+    return f"{100 * abs(amplitude):g} % {kind} along {' on '.join(reversed(axes))}"
+
+
+def _frames(runs: Sequence[GlassRun], known: Sequence[Atoms], n_frames: int) -> Iterable[Candidate]:
+    for run in runs:
+        free = [k for k, atoms in enumerate(run.frames) if not any(same_structure(atoms, own) for own in known)]
+        if not free or not n_frames:
+            continue
+        # The last frame is the glass itself, earlier ones are hotter.
+        picked = np.unique(np.round(np.linspace(0, len(free) - 1, n_frames + 1)[1:]).astype(int))
+        for k in picked[::-1]:
+            index = free[int(k)]
+            yield Candidate(
+                kind="frame",
+                recipe={"operation": "frame", "run": run.id, "frame": index},
+                atoms=run.frames[index],
+                surrogate=False,
+                group=run.run,
+                description=f"frame {index} of {run.run}",
+            )
+
+
+def _new_glasses(
+    labelled: Sequence[LabelledStructure],
+    runs: Sequence[GlassRun],
+    target: Sequence[TargetStructure],
+    settings: dict[str, Any],
+    n_atoms: int,
+    seed: int,
+    done: Collection[str],
+) -> Iterable[Candidate]:
+    glasses = [own.atoms for own in labelled if own.sub_run == AS_QUENCHED] + [run.frames[-1] for run in runs]
+    glasses = glasses or [own.atoms for own in labelled]
+    known = _distinct([composition_of(atoms) for atoms in glasses], n_atoms)
+    wanted = _distinct([composition_of(own.atoms) for own in target], n_atoms)
+    # Of equally near structures the target's own is the best to stand for another glass.
+    sources = [own.atoms for own in target] + glasses
+    plans = [("run", composition) for composition in known for _ in range(settings["n_runs"])]
+    plans += [("composition", composition) for composition in _new_compositions(known, wanted, settings, n_atoms, seed)]
+    for kind, composition in plans:
+        number = 0
+        while True:
+            own_seed = int(np.random.default_rng([seed, number, *composition.encode()]).integers(2**31 - 1))
+            recipe = {"operation": "melt_quench", "composition": composition, "n_atoms": n_atoms, "seed": own_seed}
+            key = recipe_key(kind, recipe)
+            if key not in done:
+                break
+            number += 1
+        done = [*done, key]
+        yield Candidate(
+            kind=kind,
+            recipe=recipe,
+            atoms=stand_in(composition, n_atoms, sources, own_seed),
+            surrogate=True,
+            group=composition,
+            description=f"a new glass of {composition}" if kind == "run" else f"the new composition {composition}",
+        )
+
+
+def _distinct(compositions: Iterable[str], n_atoms: int) -> list[str]:
+    """Return compositions that differ and that so many atoms can have, in order of appearance."""
+    result: dict[str, dict[str, float]] = {}
+    for composition in compositions:
+        try:
+            own = fractions(composition, n_atoms)
+        except ValueError:
+            continue  # an element too rare for so small a cell
+        if all(distance(own, other) >= SAME_COMPOSITION for other in result.values()):
+            result[composition] = own
+    return list(result)
+
+
+def _new_compositions(
+    known: Sequence[str], wanted: Sequence[str], settings: dict[str, Any], n_atoms: int, seed: int
+) -> list[str]:
+    """Return compositions without labels: those given, or the target's and neighbours of those known."""
+    n_known = len(known)
+    if settings["compositions"] != "auto":
+        return _distinct([*known, *settings["compositions"]], n_atoms)[n_known:]
+    neighbours = []
+    for composition in [*wanted, *known]:
+        own = fractions(composition, n_atoms)
+        elements = sorted({*own, *(e for other in [*wanted, *known] for e in fractions(other, n_atoms))})
+        for less, more in permutations(elements, 2):
+            step = min(settings["composition_step"], own.get(less, 0.0))
+            if step > 0.0:
+                moved = {**own, less: own[less] - step, more: own.get(more, 0.0) + step}
+                neighbours.append("".join(f"{e}{round(100 * moved[e], 1):g}" for e in sorted(moved) if moved[e] > 1e-9))
+    drawn = np.random.default_rng((seed, 3)).permutation(len(neighbours))
+    every = _distinct([*known, *wanted, *(neighbours[k] for k in drawn)], n_atoms)
+    return every[n_known : n_known + settings["n_compositions"]]
+
+
+def _cells(
+    target: Sequence[TargetStructure], model: EtlModel, n_atoms: int, n_cells: int, seed: int
+) -> Iterable[Candidate]:
+    """Cut cells around the atoms whose bonds are least certain, or are extrapolated to."""
+    large = [own for own in target if len(own.atoms) > n_atoms]
+    if not large or not n_cells:
+        return
+    sample = sample_bonds([own.atoms for own in large], model, MAX_ASSESSED, (seed, 4))
+    structure, centre, merit = [], [], []
+    for name, own in sample.items():
+        if name not in model.regressors or not len(own):
+            continue
+        std = model.regressors[name].predict_bonds(own.X).std
+        structure.append(own.structure)
+        centre.append(own.atom_i)
+        # Types differ in how certain they are: what counts is how much less than usual. Extrapolations come first.
+        merit.append(std / np.median(std) + 10.0 * extrapolated(model, name, own))
+    if not merit:
+        return
+    s, c, m = (np.concatenate(columns) for columns in (structure, centre, merit))
+    chosen: list[tuple[int, int]] = []
+    for k in np.argsort(-m, kind="stable"):
+        if len(chosen) == n_cells:
+            break
+        place = (int(s[k]), int(c[k]))
+        if _far_from(large, place, chosen, n_atoms):
+            chosen.append(place)
+    for number, atom in chosen:
+        source = large[number]
+        try:
+            atoms = cut_cell(source.atoms, atom, n_atoms)
+        except ValueError:
+            continue  # its faces do not fit
+        yield Candidate(
+            kind="cell",
+            recipe={"operation": "cut", "target": source.id, "frame": source.frame, "centre": atom, "n_atoms": n_atoms},
+            atoms=atoms,
+            surrogate=False,
+            group=source.id,
+            description=f"the cell around atom {atom} of the target",
+        )
+
+
+def _far_from(
+    structures: Sequence[TargetStructure], place: tuple[int, int], chosen: Sequence[tuple[int, int]], n_atoms: int
+) -> bool:
+    atoms = structures[place[0]].atoms
+    cell: NDArray = np.asarray(atoms.cell, dtype=float)
+    least = APART * (abs(np.linalg.det(cell)) * n_atoms / len(atoms)) ** (1.0 / 3.0)
+    for number, atom in chosen:
+        if number == place[0]:
+            fractional = (atoms.positions[place[1]] - atoms.positions[atom]) @ np.linalg.inv(cell)
+            if np.linalg.norm((fractional - np.round(fractional)) @ cell) < least:
+                return False
+    return True
