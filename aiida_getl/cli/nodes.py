@@ -44,3 +44,66 @@ def give_label(node: orm.Node, label: str) -> None:
         if other.pk != node.pk:
             other.label = f"{label}-until-{node.pk}-{other.pk}"
     node.label = label
+
+
+def find_subject(identifier: str) -> orm.Node | orm.Computer:
+    """Return the node (PK, UUID or label), code (``LABEL@COMPUTER``) or computer (its label) that a person means.
+
+    :raises click.ClickException: if there is none, or several.
+    """
+    if "@" in identifier:
+        return one_code(identifier)
+    if not identifier.isdigit():
+        computer = orm.QueryBuilder().append(orm.Computer, filters={"label": identifier}).first(flat=True)
+        if computer is not None:
+            return computer
+    return find_node(identifier)
+
+
+def find_computer(label: str) -> orm.Computer:
+    """Return the computer of a label.
+
+    :raises click.ClickException: if there is none.
+    """
+    computers = {computer.label: computer for computer in orm.Computer.collection.all()}
+    if label not in computers:
+        raise click.ClickException(f"there is no computer {label!r}, only {', '.join(sorted(computers)) or 'none'}")
+    return computers[label]
+
+
+def find_codes(identifier: str) -> list[orm.AbstractCode]:
+    """Return the codes of a PK, UUID, label, or ``LABEL@COMPUTER``: all those of the label, on whatever computer.
+
+    :raises click.ClickException: if there is none.
+    """
+    label, _, computer = identifier.partition("@")
+    query = orm.QueryBuilder()
+    if computer:
+        query.append(orm.Computer, filters={"label": computer}, tag="computer")
+    query.append(orm.InstalledCode, filters={"label": label}, **({"with_computer": "computer"} if computer else {}))
+    found = query.all(flat=True)
+    if found:
+        return found
+    node = None if computer else _load(identifier)
+    if not isinstance(node, orm.AbstractCode):
+        raise click.ClickException(f"there is no code {identifier!r}: `verdi code list` shows those there are")
+    return [node]
+
+
+def one_code(identifier: str) -> orm.AbstractCode:
+    """Return the code ``LABEL@COMPUTER``.
+
+    :raises click.ClickException: if there is none, or several.
+    """
+    codes = find_codes(identifier)
+    if len(codes) > 1:
+        pks = ", ".join(str(code.pk) for code in codes)
+        raise click.ClickException(f"{len(codes)} codes are called {identifier!r}: give the PK of one of {pks}")
+    return codes[0]
+
+
+def _load(identifier: str) -> orm.Node | None:
+    try:
+        return orm.load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError):
+        return None

@@ -12,8 +12,8 @@ from aiida.common.links import LinkType
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.provenance.cost import JobCost, Total, calculations_of, job_costs, total
+from aiida_getl.provenance.dependents import Use, results_in
 from aiida_getl.provenance.graph import behind, parents_of, parts
-from aiida_getl.provenance.uses import Use, results_in
 
 #: What costs can be told by.
 BY = ("kind", "label", "model", "composition", "computer", "code")
@@ -46,11 +46,7 @@ def breakdown(node: orm.Node | None, by: str) -> tuple[Total, list[Share]]:
     """
     if by not in BY:
         raise ValueError(f"costs cannot be told by {by!r}: choose from {', '.join(BY)}")
-    if node is None:
-        pks = set(orm.QueryBuilder().append(orm.CalculationNode, project="id").all(flat=True))
-    else:
-        pks = calculations_of(node)
-    costs = {cost.pk: cost for cost in job_costs(pks)}
+    costs = {cost.pk: cost for cost in job_costs(calculations_of(node))}
     if by in ("label", "composition", "model"):
         shares = _by_result(costs, by)
     else:

@@ -85,8 +85,10 @@ def total(costs: Iterable[JobCost]) -> Total:
     )
 
 
-def calculations_of(node: orm.Node) -> set[int]:
-    """Return the calculations that a process is or called, or that led to some data."""
+def calculations_of(node: orm.Node | None) -> set[int]:
+    """Return the calculations that a process is or called, or that led to some data; None for all of the profile."""
+    if node is None:
+        return set(orm.QueryBuilder().append(orm.CalculationNode, project="id").all(flat=True))
     if isinstance(node, orm.ProcessNode):
         return calculations_under(node)
     return set(walk_back([node.pk]).inputs)

@@ -6,7 +6,7 @@ calculation is also taken out of the cache, and what was copied from it there co
 
 Faults are inherited by what was computed from the faulty, but not through a model: a structure that a faulty model
 proposed to label is as good a structure as any, and so is its label. What was predicted or trained is not used for new
-databases; :func:`aiida_getl.provenance.uses.uses` lists all of it.
+databases; :func:`aiida_getl.provenance.dependents.uses` lists all of it.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def results_in(calculations: Iterable[int]) -> list[Use]:
         )
         rows += query.all()
     return [
-        Use(pk, uuid, words := _kind(node_type, engine), words, label, time.isoformat(timespec="seconds"))
+        Use(pk, uuid, kind := _kind(node_type, engine), kind, label, time.isoformat(timespec="seconds"))
         for time, pk, uuid, node_type, label, engine in sorted(rows, key=lambda row: row[:2])
     ]
 

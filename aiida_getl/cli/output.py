@@ -1,0 +1,67 @@
+"""Answers as a table to read, or as JSON or CSV to go on with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from aiida_getl.cli.tables import table
+
+
+def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json`` and ``--csv`` to a command, as the parameters ``as_json`` and ``as_csv``."""
+    function = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def check_format(as_json: bool, as_csv: bool) -> None:
+    """Refuse two formats at once."""
+    if as_json and as_csv:
+        raise click.UsageError("--json or --csv, not both")
+
+
+def echo_json(content: Any) -> None:
+    """Print JSON."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def echo_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Print CSV with a heading; what is no text or number is written as JSON."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(row.get(name)) for name in columns})
+    click.echo(text.getvalue(), nl=False)
+
+
+def echo_rows(rows: Sequence[dict[str, Any]], columns: dict[str, str], *, as_csv: bool, empty: str) -> None:
+    """Print rows: as CSV, or as a table with the headings of ``columns``, or ``empty`` in place of an empty table.
+
+    :param columns: heading of the table by name of the column.
+    """
+    if as_csv:
+        echo_csv(rows, list(columns))
+    elif rows:
+        click.echo(table(list(columns.values()), [[_short(row.get(name)) for name in columns] for row in rows]))
+    else:
+        click.echo(empty)
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+
+
+def _short(value: Any) -> Any:
+    """Return a value for the terminal."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = _cell(value)
+    if isinstance(text, str) and len(text) > 60:
+        return text[:57] + "..."
+    return None if text == "" else text
