@@ -15,7 +15,9 @@ COMMANDS = {
     "run": "aiida_getl.cli.run:run",
     "watch": "aiida_getl.cli.run:watch_command",
     "summary": "aiida_getl.cli.run:summary",
+    "report": "aiida_getl.cli.report:report",
     "trace": "aiida_getl.cli.trace:trace",
+    "query": "aiida_getl.cli.query:query",
     "dbi": "aiida_getl.cli.dbi:dbi",
     "model": "aiida_getl.cli.model:model",
 }

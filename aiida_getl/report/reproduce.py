@@ -1,0 +1,131 @@
+"""How to get the same again, and what to cite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from aiida import __version__ as aiida_version
+from aiida import orm
+
+from aiida_getl import __version__
+from aiida_getl.provenance import Trace
+from aiida_getl.provenance.graph import parts
+from aiida_getl.report.content import Reproduce
+from aiida_getl.report.subject import Subject
+
+#: Inputs of a campaign that its configuration file names directly, or under ``overrides``.
+DIRECT = ("composition", "seed")
+OVERRIDES = ("n_runs", "n_atoms", "large_n_atoms", "sub_runs", "max_concurrent", "failures_max")
+
+#: What to cite where a calculation of this name was on the way.
+SOURCES = {
+    "PwCalculation": ("Quantum ESPRESSO", "P. Giannozzi et al., J. Phys.: Condens. Matter 29, 465901 (2017)"),
+    "LammpsStageCalculation": ("LAMMPS", "A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022)"),
+    "augment": ("Deformed cells", "GETL, Phys. Rev. Materials 4, 113603 (2020)"),
+}
+GETL = ("The learning of bond strengths", "GETL, Phys. Rev. Materials 4, 113603 (2020)")
+COHP = ("COHP", "R. Dronskowski and P. E. Blöchl, J. Phys. Chem. 97, 8617 (1993)")
+LOBSTER = ("LOBSTER", "R. Nelson et al., J. Comput. Chem. 41, 1931 (2020)")
+AIIDA = (
+    ("AiiDA", "S. P. Huber et al., Sci. Data 7, 300 (2020)"),
+    ("AiiDA's workflow engine", "M. Uhrin et al., Comput. Mater. Sci. 187, 110086 (2021)"),
+)
+LEARNING = (
+    ("SOAP", "A. P. Bartók, R. Kondor and G. Csányi, Phys. Rev. B 87, 184115 (2013)"),
+    ("DScribe", "L. Himanen et al., Comput. Phys. Commun. 247, 106949 (2020)"),
+)
+
+
+def reproduce(subject: Subject, found: Trace | None) -> Reproduce:
+    """Return commands, configuration, versions and citations.
+
+    :param found: of everything that led to the result.
+    """
+    return Reproduce(_commands(subject), _configuration(subject.process), _versions(found), _citations(subject, found))
+
+
+def _commands(subject: Subject) -> tuple[tuple[str, str], ...]:
+    archive = "getl.aiida"
+    node = subject.node
+    commands = [
+        ("Pack it with everything that it rests on", f"verdi archive create --nodes {node.uuid} -- {archive}"),
+        ("Load that elsewhere", f"verdi archive import {archive}"),
+    ]
+    if subject.process is not None and subject.process.process_label == "GetlWorkChain":
+        commands.insert(0, ("Run it again, with the configuration below", "aiida-getl run config.yaml"))
+    if subject.result is not None:
+        commands.append(("Ask where a number comes from", f"aiida-getl trace {subject.result.uuid}"))
+    if subject.model is not None:
+        predict = f"aiida-getl model predict {subject.model.uuid} STRUCTURE --output bonds.csv"
+        commands.append(("Predict another structure", predict))
+    commands.append(("Write this report again", f"aiida-getl report {node.uuid}"))
+    return tuple(commands)
+
+
+def _configuration(process: orm.WorkChainNode | None) -> str:
+    """Return the configuration file of a campaign; what its protocol set is named where it is an input of its own."""
+    if process is None or process.process_label != "GetlWorkChain":
+        return ""
+    inputs = process.inputs
+    settings: dict[str, Any] = {name: _value(inputs[name]) for name in DIRECT if name in inputs}
+    if "potential" in inputs:
+        settings["potential"] = inputs.potential.filename
+    overrides = {name: _value(inputs[name]) for name in OVERRIDES if name in inputs}
+    for name in ("etl_model", "infer"):
+        if name in inputs and "settings" in inputs[name]:
+            overrides[name] = {"settings": _value(inputs[name]["settings"])}
+    if "label" in inputs and "settings" in inputs.label:
+        overrides["label"] = {"settings": _value(inputs.label.settings)}
+    for name in ("melt_quench", "large"):
+        if name in inputs and "parameters" in inputs[name]:
+            overrides[name] = {"parameters": _value(inputs[name]["parameters"])}
+    return yaml.safe_dump({**settings, "overrides": overrides}, sort_keys=False, allow_unicode=True)
+
+
+def _value(node: orm.Data) -> Any:
+    if isinstance(node, orm.Dict):
+        return node.get_dict()
+    return node.get_list() if isinstance(node, orm.List) else node.value
+
+
+def _versions(found: Trace | None) -> dict[str, str]:
+    """Return the versions of this package and AiiDA that made the report, and those that made the data."""
+    versions = {"aiida-getl": __version__, "aiida-core": aiida_version}
+    if found is None:
+        return versions
+    core: set[str] = set()
+    plugins: dict[str, set[str]] = {}
+    for part in parts(step.pk for step in found.steps):
+        query = orm.QueryBuilder().append(
+            orm.CalculationNode,
+            filters={"id": {"in": part}},
+            project=["attributes.version.core", "attributes.version.plugin", "attributes.process_label"],
+        )
+        for core_version, plugin, label in query.iterall():
+            if core_version:
+                core.add(core_version)
+            if plugin:
+                plugins.setdefault(label, set()).add(plugin)
+    if core:
+        versions["aiida-core of the data"] = ", ".join(sorted(core))
+    engines = dict.fromkeys(("PwCalculation",), "aiida-quantumespresso")
+    for label, own in sorted(plugins.items()):
+        versions[engines.get(label, f"{label} (plugin)")] = ", ".join(sorted(own))
+    method = found.label.get("method") or {}
+    for single in method.get("mixed", [method]):
+        if single.get("engine"):
+            versions[f"labels: {single['engine']}"] = str(single.get("version") or "not recorded")
+    return versions
+
+
+def _citations(subject: Subject, found: Trace | None) -> tuple[tuple[str, str], ...]:
+    done = set() if found is None else {step.what for step in found.steps}
+    method = str({} if found is None else found.label.get("method"))
+    cited = [GETL, COHP]
+    if "lobster" in method.lower():
+        cited.append(LOBSTER)
+    cited += [source for name, source in SOURCES.items() if name in done and source[1] != GETL[1]]
+    if subject.model is not None:
+        cited += LEARNING
+    return (*cited, *AIIDA)
