@@ -9,7 +9,7 @@ from aiida.common import datastructures
 from aiida.engine import CalcJob
 from aiida.manage.caching import get_use_cache
 
-from aiida_getl.calculations.pw_run import describe_run, find_engine, was_cleaned
+from aiida_getl.calculations.pw_run import describe_run, find_engine, name_inputs, was_cleaned
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.quantumespresso.requirements import find_obstacles
 
@@ -96,7 +96,7 @@ def find_problem(inputs, expects_projections: bool = False) -> str | None:
         find_engine(code, has_projections),
         has_projections,
     )
-    return "; ".join(obstacles) or None
+    return name_inputs("; ".join(obstacles)) or None
 
 
 def validate_inputs(inputs, _) -> str | None:

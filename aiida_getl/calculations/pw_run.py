@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from aiida import orm
 
+from aiida_getl.quantumespresso.basis import USE_PROJWFC
 from aiida_getl.quantumespresso.kpoints import regular_grid
 from aiida_getl.quantumespresso.requirements import Engine, PwRun
 from aiida_getl.quantumespresso.upf import Upf, read_upf
@@ -21,6 +22,13 @@ def find_engine(code: orm.AbstractCode, has_projections: bool) -> Engine | None:
     if "lobster" in name:
         return "LOBSTER"
     return "getl-cohp" if has_projections else None
+
+
+def name_inputs(problem: str) -> str:
+    """Return what is wrong, with the names of the inputs that a remedy takes here."""
+    return problem.replace(
+        USE_PROJWFC, f"{USE_PROJWFC} (`projwfc` of a label or of getl.lobster.base, else `projections_folder`)"
+    )
 
 
 def was_cleaned(folder: orm.RemoteData) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from aiida_getl.quantumespresso.upf import Shell, Upf, read_upf
-from aiida_getl.slater.orbitals import slater_orbital, slater_shells
+from aiida_getl.slater.orbitals import slater_shells
 
 #: What getl-cohp can do where wavefunctions, datasets or the table of Slater orbitals do not suffice.
-USE_PROJWFC = "have projwfc.x do the projection (`projwfc` of a label, `projections_folder` of an analysis)"
+USE_PROJWFC = "have projwfc.x do the projection"
 
 
 def projected_shells(upf: Upf) -> tuple[Shell, ...]:
@@ -53,13 +53,11 @@ def slater_projected_shells(upf: Upf, labels: Sequence[str] = ()) -> tuple[Shell
         For a shell that the table of Slater orbitals lacks, and for one whose electrons are in the pseudopotential's
         core, of which the wavefunctions have nothing.
     """
-    occupied = default_basis(upf)
-    wanted = [label.lower() for label in labels]
-    try:
-        for label in (*(shell.label for shell in occupied), *wanted):
-            slater_orbital(upf.element, label)
-    except ValueError as error:
-        raise ValueError(f"{error}; choose another basis, or {USE_PROJWFC}") from None
+    occupied, table = default_basis(upf), slater_shells(upf.element)
+    in_table = {shell.label for shell in table}
+    wanted = [label.lower() for label in labels] or [shell.label for shell in occupied]
+    if unknown := [label for label in wanted if label not in in_table]:
+        raise ValueError(_no_slater_orbital(upf, unknown))
     valence = {shell.label for shell in projected_shells(upf)}
     if sum(shell.occupation for shell in occupied) > upf.z_valence - 0.5:
         for label in wanted:
@@ -68,8 +66,23 @@ def slater_projected_shells(upf: Upf, labels: Sequence[str] = ()) -> tuple[Shell
                     f"basis function {label} of {upf.element} is in the core of its pseudopotential, whose "
                     f"{upf.z_valence:g} electrons are in {' '.join(shell.label for shell in occupied)}: leave it out"
                 )
-    more = set(wanted) - {shell.label for shell in occupied}
-    return (*occupied, *(shell for shell in slater_shells(upf.element) if shell.label in more))
+    # A shell that the neutral atom has empty, and the basis leaves out, has no bands of its own to be left out too.
+    kept = [shell for shell in occupied if shell.label in in_table]
+    more = set(wanted) - {shell.label for shell in kept}
+    return (*kept, *(shell for shell in table if shell.label in more))
+
+
+def _no_slater_orbital(upf: Upf, labels: Sequence[str]) -> str:
+    """Return what to do about shells that the table lacks."""
+    table = {shell.label for shell in slater_shells(upf.element)}
+    if not table:
+        return f"no Slater orbitals of {upf.element}: the table has the elements from H to Lr; {USE_PROJWFC}"
+    rest = " ".join(shell.label for shell in default_basis(upf) if shell.label in table)
+    remedy = f"name a basis without ({upf.element} {rest}), or " if rest else ""
+    return (
+        f"no Slater orbital {' '.join(labels)} of {upf.element}: the neutral atom has electrons only in "
+        f"{' '.join(shell.label for shell in slater_shells(upf.element))}; {remedy}{USE_PROJWFC}"
+    )
 
 
 def basis_of_elements(

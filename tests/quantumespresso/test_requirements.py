@@ -92,7 +92,11 @@ def test_basis_of_elements_that_are_not_named():
     ("has_projections", "label", "message"),
     [
         (True, "5p", "basis function 5p of Zr is not in its pseudopotential"),
-        (False, "5p", "no Slater orbital 5p of Zr: the table has 1s 2s 3s 4s 5s 2p 3p 4p 3d 4d of it"),
+        (
+            False,
+            "5p",
+            "no Slater orbital 5p of Zr: the neutral atom has electrons only in 1s 2s 3s 4s 5s 2p 3p 4p 3d 4d; name a basis",
+        ),
         (False, "4p", "basis function 4p of Zr is in the core of its pseudopotential, whose 4 electrons are in 5s 4d"),
     ],
 )
@@ -112,8 +116,20 @@ def test_slater_orbitals_beyond_those_of_the_pseudopotential():
 
 def test_elements_beyond_the_table():
     rutherfordium = Upf("Rf", 4.0, "PAW", "PBE", (Shell("7s", 7, 0, 2.0), Shell("6d", 6, 2, 2.0)), None, None, "")
-    with pytest.raises(ValueError, match="no Slater orbital 7s of Rf: the table has the elements from H to Lr; choose"):
+    with pytest.raises(ValueError, match="no Slater orbitals of Rf: the table has the elements from H to Lr; have"):
         slater_projected_shells(rutherfordium)
+
+
+def test_shells_that_the_neutral_atom_has_empty():
+    """Pd is 4d10, its datasets are made with some electrons in 5s."""
+    shells = (Shell("5s", 5, 0, 0.5), Shell("5p", 5, 1, 0.0), Shell("4d", 4, 2, 9.5))
+    palladium = Upf("Pd", 10.0, "PAW", "PBE", shells, None, None, "")
+    for labels in ((), ("5s", "4d")):
+        with pytest.raises(
+            ValueError, match="no Slater orbital 5s of Pd: .* name a basis without .Pd 4d., or have proj"
+        ):
+            slater_projected_shells(palladium, labels)
+    assert slater_projected_shells(palladium, ("4d",)) == shells[2:]
 
 
 def test_kinds_of_one_element():

@@ -158,7 +158,10 @@ def test_kinds_of_one_element_share_a_basis(alloy, paw_family):
 
     for label, message in (
         ("2p", "basis function 2p of Cu is in the core of its pseudopotential, whose 19 electrons are in 3s 4s 3p 3d"),
-        ("4f", "no Slater orbital 4f of Cu: the table has 1s 2s 3s 4s 2p 3p 3d of it; choose another basis, or have"),
+        (
+            "4f",
+            "no Slater orbital 4f of Cu: the neutral atom has electrons only in 1s 2s 3s 4s 2p 3p 3d; name a basis without",
+        ),
     ):
         _, node = parameters({"Cu": ["4s", "3d", label]})
         assert node.exit_status == 401
@@ -247,7 +250,7 @@ def test_dataset_that_cannot_be_projected_is_refused_before_pw(builder):
     ultrasoft = UpfData(io.BytesIO(text.encode()), filename="Cu.US.UPF")
     build.pseudos = {**build.pseudos, "Cu": ultrasoft}
     _, node = run_get_node(build)
-    assert_failed(node, 210, "PAW datasets, that of Cu is US", "or have projwfc.x do the projection")
+    assert_failed(node, 210, "that of Cu is US", "have projwfc.x do the projection (`projwfc` of a label")
     assert not calculations(node)
 
 

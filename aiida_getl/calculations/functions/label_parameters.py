@@ -4,6 +4,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode, calcfunction
 
+from aiida_getl.calculations.pw_run import name_inputs
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.quantumespresso.basis import basis_of_elements, projected_shells, slater_projected_shells
 from aiida_getl.quantumespresso.kpoints import choose_kpoints
@@ -39,13 +40,13 @@ def label_parameters(structure, settings, analysis, **pseudos):
             return ExitCode(402, f"no two atoms are between {settings['r_min']} and {settings['r_max']} Å apart")
         kpoints = choose_kpoints(bonds, settings["kpoints"])
     except ValueError as exception:
-        return ExitCode(401, str(exception))
+        return ExitCode(401, name_inputs(str(exception)))
     gamma = kpoints.is_gamma and settings["real_wavefunctions"]
     lobster = lobsterin_parameters(basis, settings)
     run = PwRun(upfs={upf.element: upf for upf in upfs.values()}, is_gamma_only=gamma)
     obstacles = find_obstacles(run, structure.get_ase(), Lobsterin.from_dict(lobster), engine, has_projections)
     if reasons := list(obstacles):
-        return ExitCode(401, "; ".join(reasons))
+        return ExitCode(401, name_inputs("; ".join(reasons)))
     # Leaving out a projected shell takes the overlaps; otherwise they would only double the size of the file.
     subset = any(len(basis[upf.element]) < len(projected[name]) for name, upf in upfs.items())
     kpoints_node = orm.KpointsData()
