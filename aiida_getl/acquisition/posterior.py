@@ -116,7 +116,7 @@ class EnsemblePosterior:
         self.mean, _, self.difference = ensemble.combine(prediction)
         self._parts: list[tuple[float, NDArray, JointPosterior]] = []
         for name, member in ensemble.members_.items():
-            rows = ensemble.columns(X, name).astype(float)
+            rows = ensemble.columns(X, name)
             if isinstance(member, BondRegressor):
                 weight, (scale, joint) = ensemble.weight_, _of_process(member, rows, factor, sizes)
             else:
@@ -154,11 +154,14 @@ def _of_process(
     explained = np.empty((len(training), len(X)))
     for start in range(0, len(X), CHUNK):
         part = slice(start, start + CHUNK)
-        K = process.kernel_(training, X[part])
+        K = process.kernel_(training, X[part].astype(float))
         explained[:, part] = solve_triangular(process.factor_, K, lower=True, check_finite=False, overwrite_b=True)
-    noise = process.noise_ * factor
-    joint = JointPosterior(lambda a, b: process.kernel_(X[a], X[b]), explained, noise, sizes)
-    return process.mean_.scale(X[:, 0]), joint
+
+    def prior(a: NDArray, b: NDArray) -> NDArray:
+        return process.kernel_(X[a].astype(float), X[b].astype(float))
+
+    joint = JointPosterior(prior, explained, process.noise_ * factor, sizes)
+    return process.mean_.scale(X[:, 0].astype(float)), joint
 
 
 def _of_log_linear(
