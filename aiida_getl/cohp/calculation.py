@@ -15,6 +15,8 @@ from aiida_getl.cohp.sources import Source, open_projections
 
 #: eV; energies in the two files of one calculation agree to rounding
 SAME_ENERGY = 1e-4
+#: Bytes of projections that may be kept between the choice of bands and their use.
+KEPT_BYTES = 2**30
 
 
 class QeBands:
@@ -71,7 +73,9 @@ class QeBands:
         At Γ alone (``K_POINTS gamma``) both are real, which makes the algebra several times faster.
         """
         columns = self._bands[spin, kpoint, :n_bands]
-        x = self.file.projections(spin, kpoint, int(columns[-1]) + 1)
+        x = self._kept.pop((spin, kpoint), None)
+        if x is None:
+            x = self.file.projections(spin, kpoint, int(columns[-1]) + 1)
         x = _real_if_real(x if len(columns) == x.shape[1] else x[:, columns])
         needed = self.orbitals.is_subset or (overlaps and self.file.has_overlaps)
         overlap = _real_if_real(self.file.overlap(spin, kpoint)) if needed else None
@@ -108,6 +112,7 @@ class QeBands:
     def _choose_bands(self) -> None:
         save, orbitals = self.save, self.orbitals
         left_out = np.zeros(save.energies.shape, dtype=bool)
+        self._kept: dict[tuple[int, int], NDArray] = {}
         self.core_electrons = np.zeros(len(save.species))
         if orbitals.left_out:
             left_out = self._bands_of_left_out()
@@ -135,8 +140,12 @@ class QeBands:
         save, rows = self.save, np.array(self.orbitals.left_out, dtype=np.int64)
         found = np.zeros(save.energies.shape, dtype=bool)
         g = 2 / save.n_spins
+        keeps = 16 * self.file.n_functions * save.energies.size <= KEPT_BYTES
         for spin, k in np.ndindex(found.shape[:2]):
-            weight = np.abs(self.file.projections(spin, k, save.n_bands)[rows]) ** 2
+            x = self.file.projections(spin, k, save.n_bands)
+            if keeps:
+                self._kept[spin, k] = x
+            weight = np.abs(x[rows]) ** 2
             found[spin, k] = (weight.sum(axis=0) > 0.5) & (save.occupations[spin, k] > 0.5)
             electrons = g * self.weights[k] * (weight @ (found[spin, k] * save.occupations[spin, k]))
             self.core_electrons += np.bincount(

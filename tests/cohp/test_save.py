@@ -125,7 +125,8 @@ def test_bands_of_shells_out_of_the_basis_are_left_out_too(make_save, tmp_path):
     np.testing.assert_array_equal(bands.occupations, bands.save.occupations[..., 1:])
     rows = np.array([1, 2, 3, 4])
     expected, _ = restrict_basis(made["x"][1, 2][:, 1:5], made["overlap"][1, 2], rows)
-    np.testing.assert_allclose(bands.projections(1, 2, 4, False)[0], expected, atol=1e-13)
+    for _ in range(2):  # kept from the choice of bands, and read again
+        np.testing.assert_allclose(bands.projections(1, 2, 4, False)[0], expected, atol=1e-13)
 
 
 def test_shells_whose_bands_mix_are_kept(make_save, tmp_path):
