@@ -11,6 +11,7 @@ from pathlib import Path
 from server import LOOPBACK, Server, ServiceError, accepts, find_program, make_folder, run, succeeds, write_private
 
 _DATABASE = "slurm"
+_ACCOUNT = "getl"
 
 
 def address() -> str:
@@ -178,6 +179,11 @@ def _slurmctld(folder: Path, ports: dict[str, int]) -> Server:
         make_folder(folder / "slurm" / "state")
         if "getl" not in run([sacctmgr, "--noheader", "--parsable2", "show", "cluster", "format=cluster"], **ours):
             run([sacctmgr, "--immediate", "add", "cluster", "getl"], **ours)
+        # Limits of users are those of their accounts.
+        if not run([sacctmgr, "--noheader", "show", "account", _ACCOUNT], **ours).strip():
+            run([sacctmgr, "--immediate", "add", "account", _ACCOUNT], **ours)
+            user = [getpass.getuser(), f"account={_ACCOUNT}", f"defaultaccount={_ACCOUNT}"]
+            run([sacctmgr, "--immediate", "add", "user", *user], **ours)
 
     return Server(
         name="slurmctld",
@@ -241,6 +247,7 @@ def _write_configuration(folder: Path, ports: dict[str, int]) -> None:
         "JobAcctGatherFrequency": "task=1",
         "JobAcctGatherParams": "OverMemoryKill",
         "AccountingStorageType": "accounting_storage/slurmdbd",
+        "AccountingStorageEnforce": "limits",
         "AccountingStorageHost": address(),
         "AccountingStoragePort": ports["slurmdbd"],
         "AccountingStoragePass": _socket(folder),
