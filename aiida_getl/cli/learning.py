@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -20,13 +22,6 @@ if TYPE_CHECKING:
     from aiida_getl.data.dbi import DbiData
 
 protocol_option = click.option("--protocol", metavar="NAME", help="fast, balanced or stringent.  [default: balanced]")
-settings_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Setting of the learning, e.g. max_bonds=1000 or group_by=run; repeatable.",
-)
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random choice."
 )
@@ -35,6 +30,30 @@ code_option = click.option(
     metavar="CODE",
     help="Compute in a job of this code (plugin getl.learn) instead of here, e.g. getl-learn@cluster.",
 )
+
+
+def settings_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the parameter ``settings``, a dictionary: what ``--set`` says over what the file says."""
+
+    @click.option(
+        "--settings",
+        "file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="YAML file with settings of the learning, such as `model tune` writes.",
+    )
+    @click.option(
+        "--set",
+        "texts",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Setting of the learning, e.g. max_bonds=1000 or group_by=run, over that of the file; repeatable.",
+    )
+    @functools.wraps(function)
+    def wrapper(*args: Any, file: Path | None, texts: tuple[str, ...], **kwargs: Any) -> Any:
+        settings = ({} if file is None else read_yaml(file, dict)) | read_settings(texts)
+        return function(*args, settings=settings, **kwargs)
+
+    return wrapper
 
 
 def read_settings(texts: tuple[str, ...]) -> dict[str, Any]:
@@ -48,7 +67,29 @@ def read_settings(texts: tuple[str, ...]) -> dict[str, Any]:
             settings[name.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as exception:
             raise click.UsageError(f"--set {text}: the value is not understood") from exception
+        _check_storable(settings, f"--set {text}")
     return settings
+
+
+def read_yaml(path: Path, kind: type) -> Any:
+    """Return the dictionary or list of a YAML file."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exception:
+        raise click.UsageError(f"{path} cannot be read as YAML: {exception}") from exception
+    if not isinstance(content, kind):
+        wanted = "settings, a line `name: value` for each" if kind is dict else "a list, each item beginning with `-`"
+        raise click.UsageError(f"{path} must hold {wanted}; it holds {type(content).__name__}")
+    _check_storable(content, str(path))
+    return content
+
+
+def _check_storable(content: Any, where: str) -> None:
+    """Refuse what YAML knows and JSON does not: dates, and numbers that are none or infinite."""
+    try:
+        json.dumps(content, allow_nan=False)
+    except (TypeError, ValueError) as exception:
+        raise click.UsageError(f"{where}: give plain numbers, words and lists ({exception})") from exception
 
 
 def find_dbi(source: str) -> DbiData:
@@ -126,3 +167,17 @@ def describe_validation(validation: dict[str, Any]) -> str:
         if share > 0.0
     ]
     return "\n".join(lines)
+
+
+def to_dict(settings: dict[str, Any]):
+    """Return settings as a node."""
+    from aiida.orm import Dict
+
+    return Dict(settings)
+
+
+def to_int(value: int):
+    """Return a number as a node."""
+    from aiida.orm import Int
+
+    return Int(value)

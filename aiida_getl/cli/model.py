@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from aiida_getl.cli.compare import compare
 from aiida_getl.cli.learning import (
     code_option,
     describe_validation,
@@ -14,19 +15,26 @@ from aiida_getl.cli.learning import (
     listening,
     node_or_fail,
     protocol_option,
-    read_settings,
     seed_option,
     settings_option,
+    to_dict,
+    to_int,
 )
 from aiida_getl.cli.nodes import find_node, give_label
 from aiida_getl.cli.profile import with_profile
 from aiida_getl.cli.run import results_option
 from aiida_getl.cli.tables import table
+from aiida_getl.cli.tuning import importance, tune
 
 
 @click.group()
 def model() -> None:
     """Train models of bond strengths, measure how good they are, and predict."""
+
+
+model.add_command(importance)
+model.add_command(tune)
+model.add_command(compare)
 
 
 @model.command()
@@ -41,7 +49,7 @@ def model() -> None:
 def train(
     source: str,
     protocol: str | None,
-    settings: tuple[str, ...],
+    settings: dict,
     seed: int,
     label: str | None,
     code: str | None,
@@ -55,7 +63,7 @@ def train(
     \b
     Examples:
         aiida-getl model train published --protocol fast
-        aiida-getl model train pairs.csv --set max_bonds=1000 --set group_by=run --label mine
+        aiida-getl model train pairs.csv --set max_bonds=1000 --set selection=stratified --label mine
     """
     from aiida_getl.report.validation import draw_errors, draw_learning_curve
     from aiida_getl.workflows.etl_model import EtlModelWorkChain
@@ -65,7 +73,7 @@ def train(
         EtlModelWorkChain.get_builder_from_protocol,
         seed=seed,
         protocol=protocol,
-        overrides={"settings": read_settings(settings)},
+        overrides={"settings": settings},
         dbi=dbi,
     )
     if code is not None:
@@ -98,7 +106,7 @@ def train(
 def evaluate(
     subject: str,
     labels: str | None,
-    settings: tuple[str, ...],
+    settings: dict,
     seed: int,
     results: Path,
 ) -> None:
@@ -125,7 +133,7 @@ def evaluate(
         if labels is not None:
             raise click.UsageError(f"--on is for a model, and {subject} is a DBI")
         with listening():
-            outputs = node_or_fail(validate.run_get_node, node, _to_dict(settings), _to_int(seed))
+            outputs = node_or_fail(validate.run_get_node, node, to_dict(settings), to_int(seed))
         found = outputs["validation"].get_dict()
         click.echo(describe_validation(found))
     else:
@@ -192,7 +200,7 @@ def predict(
 @results_option
 @with_profile(create=True)
 def learning_curve(
-    source: str, selections: tuple[str, ...], sizes: str | None, settings: tuple[str, ...], seed: int, results: Path
+    source: str, selections: tuple[str, ...], sizes: str | None, settings: dict, seed: int, results: Path
 ) -> None:
     """Tell how the errors on groups left out fall with the number of training bonds, and whether more would help.
 
@@ -204,16 +212,15 @@ def learning_curve(
     from aiida_getl.report.validation import draw_selections
 
     dbi = find_dbi(source)
-    options = read_settings(settings)
     if selections:
-        options["selections"] = list(selections)
+        settings["selections"] = list(selections)
     if sizes:
         try:
-            options["sizes"] = [int(size) for size in sizes.split(",")]
+            settings["sizes"] = [int(size) for size in sizes.split(",")]
         except ValueError as exception:
             raise click.UsageError(f"--sizes {sizes}: give whole numbers, e.g. 50,100,200") from exception
     with listening():
-        curve = node_or_fail(curve_of.run_get_node, dbi, _to_dict_of(options), _to_int(seed)).get_dict()
+        curve = node_or_fail(curve_of.run_get_node, dbi, to_dict(settings), to_int(seed)).get_dict()
     rows = [
         (bond, selection, point["n_bonds"], f"{point['rmse']:.4f}", _optional(point["rmse_error"]))
         for bond, own in sorted(curve["points"].items())
@@ -312,22 +319,6 @@ def _training_of(node):
         return orm.load_node(node.base.attributes.get("dbi"))
     except (NotExistent, ValueError):
         return None
-
-
-def _to_dict(settings: tuple[str, ...]):
-    return _to_dict_of(read_settings(settings))
-
-
-def _to_dict_of(settings: dict):
-    from aiida.orm import Dict
-
-    return Dict(settings)
-
-
-def _to_int(value: int):
-    from aiida.orm import Int
-
-    return Int(value)
 
 
 def _optional(value: float | None) -> str | None:
