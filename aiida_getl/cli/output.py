@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -30,14 +30,12 @@ def echo_json(content: Any) -> None:
     click.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
-def echo_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    """Print CSV with a heading; what is no text or number is written as JSON."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+def echo_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str], file: TextIO | None = None) -> None:
+    """Print CSV with a heading, to a file if one is given; what is no text or number is written as JSON."""
+    writer = csv.DictWriter(file or sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _cell(row.get(name)) for name in columns})
-    click.echo(text.getvalue(), nl=False)
 
 
 def echo_rows(rows: Sequence[dict[str, Any]], columns: dict[str, str], *, as_csv: bool, empty: str) -> None:

@@ -93,6 +93,17 @@ class BondStrengthsData(orm.ArrayData):
             raise exceptions.ValidationError("an ICOHP is not a finite number: leave out bonds that have none")
         return True
 
+    def get_description(self) -> str:
+        """Return what it is in a line, for `verdi node graph` and lists."""
+        attributes = self.base.attributes
+        method = attributes.get("method", {})
+        kind = "prediction" if method.get("engine") == "getl.model" else "label"
+        made_by = "" if kind == "prediction" else f" by {method.get('engine') or 'unknown'}"
+        spilling = attributes.get("spilling", None)
+        spilled = "" if spilling is None else f", spilling {spilling:.1%}"
+        atoms = f"{attributes.get('n_bonds', '?')} bonds of {attributes.get('n_atoms', '?')} atoms"
+        return f"{kind}{made_by}: {atoms}{spilled}"
+
     @property
     def n_bonds(self) -> int:
         """Number of bonds."""

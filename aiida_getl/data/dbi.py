@@ -82,6 +82,14 @@ class DbiData(orm.ArrayData):
                     raise exceptions.ValidationError(f"{name} has {count} bonds, but another number of {column}")
         return True
 
+    def get_description(self) -> str:
+        """Return what it is in a line, for `verdi node graph` and lists."""
+        attributes = self.base.attributes
+        compositions = attributes.get("compositions", [])
+        named = ", ".join(compositions[:3]) + (f" and {len(compositions) - 3} more" if len(compositions) > 3 else "")
+        counts = f"{attributes.get('n_bonds', '?')} bonds of {attributes.get('n_structures', '?')} structures"
+        return f"{counts}{': ' if named else ''}{named}"
+
     @property
     def structures(self) -> list[dict[str, Any]]:
         """Where the bonds come from: run, sub-run, composition, and the UUIDs of structure and label."""

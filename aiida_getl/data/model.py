@@ -56,6 +56,10 @@ class BondModelData(orm.ArrayData):
             raise exceptions.ValidationError("a model needs at least one bond type: use `from_model`")
         return True
 
+    def get_description(self) -> str:
+        """Return what it is in a line, for `verdi node graph` and lists."""
+        return f"bond strengths of {', '.join(self.base.attributes.get('bond_types', []))}"
+
     @property
     def validation(self) -> dict[str, Any]:
         """Metrics per bond type and method."""

@@ -10,6 +10,9 @@ from aiida import orm
 from aiida.orm.utils.node import load_node_class
 from aiida_pseudo.data.pseudo import UpfData
 
+from aiida_getl.data.bonds import BondStrengthsData
+from aiida_getl.data.dbi import DbiData
+from aiida_getl.data.model import BondModelData
 from aiida_getl.provenance.graph import parts
 
 
@@ -29,6 +32,9 @@ _COLUMNS: tuple[tuple[type[orm.Data] | tuple[type[orm.Data], ...], tuple[str, ..
     (orm.SinglefileData, ("attributes.filename",)),
     ((orm.Int, orm.Float, orm.Str, orm.Bool), ("attributes.value",)),
 )
+
+#: What the description of our own data begins with.
+_NAMES = {BondStrengthsData: "", DbiData: "DBI of ", BondModelData: "model of "}
 
 
 def describe_all(pks: Iterable[int]) -> dict[int, str]:
@@ -55,6 +61,8 @@ def describe(node: orm.Node) -> Item:
     """Return a node with the few words that tell it from others of its kind."""
     if isinstance(node, orm.StructureData):
         what = f"structure {node.get_formula(mode='hill')}"
+    elif isinstance(node, (BondStrengthsData, DbiData, BondModelData)):
+        what = f"{_NAMES[type(node)]}{node.get_description()}"
     elif isinstance(node, orm.RemoteData):
         what = f"remote folder on {node.computer.label}"
     elif isinstance(node, orm.ProcessNode):
