@@ -7,6 +7,8 @@ import functools
 from aiida import orm
 from aiida.engine import ProcessState
 
+from aiida_getl.workflows.room import has_room
+
 
 class ChildQueue:
     """Mixin of a work chain that has many children and keeps only so many of them under way.
@@ -17,6 +19,10 @@ class ChildQueue:
     The graph is the memory: a child is known by its call link label, and one that is there already, because the work
     chain was taken up from a checkpoint older than it, is awaited and not submitted again. The context, which is
     written to the database at every step, holds a count and no nodes, whatever the number of children.
+
+    Where a computer has a limit (:mod:`aiida_getl.workflows.room`), children beyond it wait until one of this work
+    chain's own has ended. The first is submitted all the same, since nobody would say when there is room: so a limit
+    may be exceeded by one job for every other work chain at work there.
 
     A work chain says what its children are in :meth:`names_of_children` and :meth:`submit_child`, and may stop
     submitting more of them in :meth:`goes_on`.
@@ -49,7 +55,7 @@ class ChildQueue:
 
     def submit_children(self) -> None:
         """Submit as many children as may be under way."""
-        while len(self._awaitables) < self.max_children() and self.has_children_due():
+        while self._takes_another(len(self._awaitables)):
             self._await_next_child()
 
     def find_child(self, name: str) -> orm.ProcessNode | None:
@@ -66,6 +72,12 @@ class ChildQueue:
         query.order_by({"child": {"id": "asc"}})
         return {name: child for child, name in query.iterall()}
 
+    def _takes_another(self, n_under_way: int) -> bool:
+        """Return whether another child is due and there is room for it."""
+        if n_under_way >= self.max_children() or not self.has_children_due():
+            return False
+        return n_under_way == 0 or has_room(self.node)
+
     def _await_next_child(self) -> None:
         name = self.names_of_children()[self.ctx.n_submitted]
         child = self.find_child(name) or self.submit_child(name)
@@ -73,10 +85,10 @@ class ChildQueue:
         self.to_context(latest_child=child)
 
     def _on_awaitable_finished(self, awaitable) -> None:
-        """Let the next child take the place of one that ended; see the class's docstring."""
+        """Let others take the place of a child that ended; see the class's docstring."""
         submitted = False
         # A work chain that is paused submits nothing; once played, it goes on where its outline stands.
-        if self.state == ProcessState.WAITING and not self.paused and self.has_children_due():
+        while self.state == ProcessState.WAITING and not self.paused and self._takes_another(len(self._awaitables) - 1):
             self._await_next_child()
             new = self._awaitables[-1]
             callback = functools.partial(self.call_soon, self._on_awaitable_finished, new)

@@ -6,6 +6,7 @@ from aiida.calculations.arithmetic.add import ArithmeticAddCalculation
 from aiida.engine import WorkChain, run_get_node, while_
 
 from aiida_getl.workflows.queue import ChildQueue
+from aiida_getl.workflows.room import set_max_jobs
 
 
 class Sleepers(ChildQueue, WorkChain):
@@ -77,3 +78,14 @@ def test_a_child_that_ends_makes_room_for_the_next(run):
 def test_nothing_is_submitted_after_failures(run):
     _, children = run([-1, 3, 0, 0, 0, 0], 2)
     assert [child.exit_status for child in children] == [410, 0]
+
+
+def test_other_children_wait_where_the_computer_takes_no_more(run, getl_computer):
+    set_max_jobs(getl_computer, 1)
+    try:
+        _, children = run([1, 1, 1], 3)
+    finally:
+        set_max_jobs(getl_computer, None)
+    first, second, third = children
+    assert first.mtime <= second.ctime
+    assert second.mtime <= third.ctime
