@@ -35,7 +35,8 @@ def decide(proposal: Proposal, statement: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``action`` (``approve`` or ``reject``), ``automatic``, ``by``, ``when``, ``reason``, ``again``, ``n_proposed``,
-        and ``chosen``: items with their ``number``, that of the proposal, those added counted on from there
+        ``declined`` (keys of a proposal that was rejected, not to be proposed again), and ``chosen``: items with their
+        ``number``, that of the proposal, those added counted on from there
 
     Raises
     ------
@@ -55,9 +56,11 @@ def decide(proposal: Proposal, statement: Mapping[str, Any]) -> dict[str, Any]:
         "when": statement["when"],
         "again": bool(statement.get("again", False)),
         "n_proposed": len(proposal),
+        "declined": [],
     }
     if action == "reject":
-        return {**decision, "reason": _reason(statement["reason"]), "chosen": []}
+        declined = [item.key for item in proposal]
+        return {**decision, "reason": _reason(statement["reason"]), "chosen": [], "declined": declined}
     if action == "auto":
         budget = float("inf") if statement["budget"] is None else statement["budget"]
         numbers = choose(proposal, budget, statement["max_items"])

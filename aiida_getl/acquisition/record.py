@@ -35,7 +35,8 @@ def record_of(
         ``decision`` (without the items), ``items`` (of the decision, each with its outcome), ``n_proposed``,
         ``n_labelled``, ``n_failed``, ``core_hours`` and ``core_hours_expected``, ``gain_expected`` (eV, of the items
         that got a label; None where nothing was expected of them), ``gain_realised`` (eV, by how much the target's mean
-        uncertainty fell), and by bond type in eV ``std`` and ``rmse``, each ``before`` and ``after``
+        uncertainty fell, the bond types weighted as they were before), and by bond type in eV ``std`` and ``rmse``, each
+        ``before`` and ``after``
     """
     items = [{**item, **outcomes[item["number"]]} for item in decision["chosen"]]
     labelled = [item for item in items if item["label"] is not None]
@@ -50,7 +51,7 @@ def record_of(
         "core_hours": sum(item["label_hours"] + item["run_hours"] for item in items),
         "core_hours_expected": sum(costs),
         "gain_expected": sum(gains) if gains and before is not None and before.types else None,
-        "gain_realised": None if before is None or after is None else before.uncertainty - after.uncertainty,
+        "gain_realised": _realised(before, after),
         "uncertainty": {
             "before": None if before is None else before.uncertainty,
             "after": None if after is None else after.uncertainty,
@@ -68,6 +69,16 @@ def cost_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
         for what, name in ((LABEL, "label_hours"), (MELT_QUENCH, "run_hours"))
         if item["label"] is not None and not item["reused"] and item[name] > 0.0
     ]
+
+
+def _realised(before: Assessment | None, after: Assessment | None) -> float | None:
+    if before is None or after is None:
+        return None
+    now = {name: after.types[name].std_mean if name in after.types else None for name in before.weights}
+    known = {name: std for name, std in now.items() if std is not None}
+    if any(weight > 0.0 and name not in known for name, weight in before.weights.items()):
+        return None  # a bond type that counts has no model yet
+    return before.uncertainty - sum(weight * known[name] for name, weight in before.weights.items() if weight > 0.0)
 
 
 def _of_types(before: Assessment | None, after: Assessment | None, name: str) -> dict[str, dict[str, float | None]]:

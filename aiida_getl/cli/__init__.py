@@ -15,6 +15,8 @@ COMMANDS = {
     "run": "aiida_getl.cli.run:run",
     "watch": "aiida_getl.cli.run:watch_command",
     "summary": "aiida_getl.cli.run:summary",
+    "loop": "aiida_getl.cli.loop:loop",
+    "proposal": "aiida_getl.cli.proposal:proposal",
     "report": "aiida_getl.cli.report:report",
     "trace": "aiida_getl.cli.trace:trace",
     "query": "aiida_getl.cli.query:query",

@@ -161,7 +161,17 @@ def sum_up(node: orm.WorkChainNode, results: Path) -> None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the contents of a configuration file.
+    """Return the contents of the configuration file of a campaign.
+
+    :raises click.ClickException: for a file that is no YAML mapping, and unknown or missing keys.
+    """
+    return read_yaml(path, REQUIRED, OPTIONAL, CODES, "aiida-getl run")
+
+
+def read_yaml(
+    path: Path, required: set[str], optional: set[str], known_codes: set[str], command: str
+) -> dict[str, Any]:
+    """Return the contents of a configuration file with these keys.
 
     :raises click.ClickException: for a file that is no YAML mapping, and unknown or missing keys.
     """
@@ -170,16 +180,17 @@ def read_config(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as exception:
         raise click.ClickException(f"{path} is not YAML: {exception}") from exception
     if not isinstance(settings, dict):
-        raise click.ClickException(f"{path} must hold a mapping, see `aiida-getl run --help`")
-    missing, unknown = REQUIRED - set(settings), set(settings) - REQUIRED - OPTIONAL
+        raise click.ClickException(f"{path} must hold a mapping, see `{command} --help`")
+    missing, unknown = required - set(settings), set(settings) - required - optional
     if missing or unknown:
         raise click.ClickException(
             f"{path}: missing {sorted(missing)}, unknown {sorted(map(str, unknown))}; "
-            f"it needs {sorted(REQUIRED)} and may have {sorted(OPTIONAL)}"
+            f"it needs {sorted(required)} and may have {sorted(optional)}"
         )
     codes = settings.get("codes", {})
-    if not isinstance(codes, dict) or not set(codes) <= CODES:
-        raise click.ClickException(f"{path}: codes are {codes!r}, give labels for some of {', '.join(sorted(CODES))}")
+    if not isinstance(codes, dict) or not set(codes) <= known_codes:
+        labels = ", ".join(sorted(known_codes))
+        raise click.ClickException(f"{path}: codes are {codes!r}, give labels for some of {labels}")
     return settings
 
 

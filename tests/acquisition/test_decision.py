@@ -61,6 +61,7 @@ def test_a_person_rejects_for_a_reason(proposal):
     assert decision["again"]
     assert decision["chosen"] == []
     assert decision["reason"] == "no new runs"
+    assert decision["declined"] == [item.key for item in proposal]
 
 
 @pytest.mark.parametrize(

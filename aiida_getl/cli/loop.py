@@ -1,0 +1,158 @@
+"""`aiida-getl loop`: active learning, from its start to its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aiida_getl.cli.profile import with_profile
+from aiida_getl.cli.run import results_option
+
+if TYPE_CHECKING:
+    from aiida import orm
+
+loop_argument = click.argument("identifier", metavar="LOOP")
+
+
+@click.group()
+def loop() -> None:
+    """Label what teaches most, round by round, until a target is reached; a person may decide on every round."""
+
+
+@loop.command()
+@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Start nothing: print what would be run, and what it may cost.")
+@with_profile
+def start(config: Path, dry_run: bool) -> None:
+    """Start a loop as CONFIG (YAML) says; it runs in the daemon.
+
+    \b
+    Example of a CONFIG:
+        dbi: published            # PK, UUID or label; or compositions: [Cu50Zr50], to start from nothing
+        target: [Cu64Zr36, glass.xyz]   # compositions to quench, files, or PK, UUID or label of structures
+        goal: {quantity: std, limit: 0.05}      # eV: std on the target's bonds, or rmse on glasses left out
+        potential: CuZr_mm.eam.fs # without it no new glasses are made
+        mode: ask                 # or auto
+        max_core_hours: 20
+        seed: 2026
+
+    \b
+    Example:
+        aiida-getl loop start examples/active_learning/loop.yaml --dry-run
+    """
+    from aiida.common.exceptions import NotExistent
+    from aiida.engine import submit
+    from aiida.manage import get_manager
+
+    from aiida_getl.cli.loop_config import build_loop, read_loop_config
+    from aiida_getl.report.loop import describe_plan
+    from aiida_getl.setup.daemon import ensure_daemon
+    from aiida_getl.workflows.active_learning import ActiveLearningWorkChain
+
+    settings = read_loop_config(config)
+    try:
+        builder = build_loop(config, settings)
+        message = ActiveLearningWorkChain.spec().inputs.validate(
+            ActiveLearningWorkChain.spec().inputs.pre_process(dict(builder._inputs(prune=True)))
+        )
+        if message is not None:
+            raise ValueError(message.message)
+        click.echo(describe_plan(builder))
+        if dry_run:
+            click.echo("Nothing was started: this is what would be run.")
+            return
+        click.echo(f"The daemon is {ensure_daemon(get_manager().get_profile().name)}.")
+        node = submit(builder)
+    except NotExistent as exception:
+        raise click.ClickException(
+            f"{config}: {exception}. `verdi code list` shows the codes there are, `aiida-getl setup` makes those of "
+            "this machine"
+        ) from exception
+    except (ValueError, FileNotFoundError) as exception:
+        raise click.ClickException(f"{config}: {exception}") from exception
+    click.echo(f"Started the loop <{node.pk}> {node.label}: `aiida-getl loop status {node.pk}`")
+
+
+@loop.command()
+@loop_argument
+@with_profile
+def status(identifier: str) -> None:
+    """Tell what a LOOP (PK, UUID or label) does at this moment, what it spent, and whether it waits for a decision.
+
+    \b
+    Example:
+        aiida-getl loop status 123
+    """
+    from aiida_getl.report.loop import describe_status
+
+    click.echo(describe_status(find_loop(identifier)))
+
+
+@loop.command()
+@loop_argument
+@results_option
+@with_profile
+def report(identifier: str, results: Path) -> None:
+    """Tabulate and draw what every iteration of a LOOP asked for, what was decided, what it cost and brought.
+
+    \b
+    Example:
+        aiida-getl loop report 123 --results results
+    """
+    from aiida_getl.report.loop import describe_iterations, draw_iterations
+
+    node = find_loop(identifier)
+    click.echo(describe_iterations(node))
+    figure = draw_iterations(node, results / "active_learning.png")
+    if figure is not None:
+        click.echo(f"Figure      {figure}")
+
+
+@loop.command()
+@loop_argument
+@click.option("--reason", required=True, help="Why; kept in the graph.")
+@with_profile
+def stop(identifier: str, reason: str) -> None:
+    """End a LOOP well: what is under way is finished and learnt from, nothing more is labelled.
+
+    A proposal that waits for a decision is rejected.
+
+    \b
+    Example:
+        aiida-getl loop stop 123 --reason "the deadline is tomorrow"
+    """
+    from aiida import orm
+
+    from aiida_getl.calculations.functions.request_stop import request_stop
+    from aiida_getl.cli.people import signature
+    from aiida_getl.cli.proposal import decide_and_tell
+    from aiida_getl.workflows.decisions import find_decision, find_proposals, find_stop_request
+
+    node = find_loop(identifier)
+    if node.is_terminated:
+        raise click.ClickException(f"the loop <{node.pk}> has ended already: {node.process_state.value}")
+    if not reason.strip():
+        raise click.ClickException("say why by --reason: it is kept in the graph")
+    request = find_stop_request(node)
+    if request is not None:
+        raise click.ClickException(f"{request['by']['user']} has asked for that already: {request['reason']}")
+    proposals = find_proposals(node)
+    if proposals and find_decision(proposals[-1]) is None:
+        decide_and_tell(proposals[-1], node, {"action": "reject", "again": False, "reason": reason}, {})
+        return
+    made = request_stop(orm.Dict({"loop": node.uuid, "reason": reason.strip(), **signature()}))
+    click.echo(f"Asked to stop, <{made.pk}>: what is under way is finished and learnt from, nothing more is started.")
+
+
+def find_loop(identifier: str) -> orm.WorkChainNode:
+    """Return the loop that a person means."""
+    from aiida.orm import WorkChainNode
+
+    from aiida_getl.cli.nodes import find_node
+    from aiida_getl.cli.proposal import check_is_loop
+
+    node = find_node(identifier, WorkChainNode)
+    check_is_loop(node)
+    return node  # type: ignore[return-value]
