@@ -51,6 +51,12 @@ def dbi() -> None:
 @mixed_option
 @keep_faulty_option
 @click.option("--dry-run", is_flag=True, help="Read everything, report, and store nothing.")
+@click.option(
+    "--table",
+    "manifest",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write what was found as a table (CSV), to edit runs and sub-runs and import it instead.",
+)
 def import_command(
     path: Path | None,
     structures: tuple[Path, ...],
@@ -60,6 +66,7 @@ def import_command(
     mixed: bool,
     keep_faulty: bool,
     dry_run: bool,
+    manifest: Path | None,
 ) -> None:
     """Import structures with their ICOHPs, and build a DBI of them.
 
@@ -77,7 +84,8 @@ def import_command(
     \b
     Examples:
         aiida-getl dbi import prm4_113603 --label published
-        aiida-getl dbi import pairs.csv --dry-run
+        aiida-getl dbi import calculations --dry-run --table pairs.csv
+        aiida-getl dbi import pairs.csv --label mine
         aiida-getl dbi import --structure POSCAR --icohplist ICOHPLIST.lobster --label mine
     """
     if path is not None and path.is_dir() and _has_databases(path):
@@ -85,6 +93,9 @@ def import_command(
         return
     sources, problems = find(path, structures, icohplists)
     _report_sources(sources, problems)
+    if manifest is not None:
+        _write_manifest(sources, manifest)
+        click.echo(f"Table       {manifest}")
     if dry_run:
         _dry_run(sources)
         return
@@ -318,6 +329,8 @@ def _store(sources: list[Source], name: str, settings: dict, *, keep_faulty: boo
     labelled = [item.bonds for item in imported if item.bonds is not None]
     click.echo(f"Imported    {new} structures, found {len(imported) - new} that were there already")
     click.echo(f"Labels      {len(labelled)}, {sum(bonds.n_bonds for bonds in labelled)} bonds")
+    if any(bonds.method.get("engine") is None for bonds in labelled):
+        click.echo("            Some have no lobsterout beside them: whether all are by one method cannot be checked")
     click.echo(f"Left out    {len(imported) - len(labelled)} structures")
     for item in imported:
         if item.reason is not None:
@@ -337,15 +350,30 @@ def _store(sources: list[Source], name: str, settings: dict, *, keep_faulty: boo
 
 
 def _report_sources(sources: list[Source], problems: list[Problem]) -> None:
-    click.echo(f"Found       {len(sources)} structures in {len({source.run for source in sources})} runs")
+    runs = {source.run for source in sources}
+    click.echo(f"Found       {len(sources)} structures in {len(runs)} runs")
+    if len(runs) == len(sources) > 1 and not any(source.origin for source in sources):
+        click.echo(
+            "            Each is taken as a glass of its own. If some are strains or frames of one glass, errors are\n"
+            "            flattered: give them one run in a table (--table pairs.csv writes one to edit)."
+        )
     for problem in problems:
         click.echo(f"Left out    {problem.path}: {problem.reason}")
+
+
+def _write_manifest(sources: list[Source], path: Path) -> None:
+    from aiida_getl.exchange.loose import write_manifest
+
+    try:
+        write_manifest(sources, path)
+    except OSError as exception:
+        raise click.ClickException(f"the table cannot be written: {exception}") from exception
 
 
 def _dry_run(sources: list[Source]) -> None:
     """Read all labels without a node."""
     rows = [_read(source) for source in sources]
-    click.echo(table(("run", "sub-run", "bonds", "spilling", "remarks"), rows))
+    click.echo(table(("run", "sub-run", "bonds", "spilling", "labelled by", "remarks"), rows))
     click.echo("Nothing was stored (--dry-run).")
     if all(row[2] is None for row in rows):
         raise SystemExit(1)
@@ -357,10 +385,10 @@ def _read(source: Source) -> tuple[object, ...]:
     try:
         label = read_label(source.files, source.status)
     except ValueError as exception:
-        return source.run, source.sub_run, None, None, f"no label: {exception}"
+        return source.run, source.sub_run, None, None, None, f"no label: {exception}"
     spilling = None if label.spilling is None else f"{label.spilling:.1%}"
     notes = "; ".join((*source.notes, *label.notes))
-    return source.run, source.sub_run, len(label.bonds), spilling, notes or method_name(label.method)
+    return source.run, source.sub_run, len(label.bonds), spilling, method_name(label.method), notes
 
 
 def _types(node: DbiData) -> str:

@@ -23,6 +23,16 @@ def same_scale(method: dict[str, Any], other: dict[str, Any]) -> bool:
     return all((method.get(name) or None) == (other.get(name) or None) for name in SCALE)
 
 
+def scale_difference(method: dict[str, Any], other: dict[str, Any]) -> str:
+    """Return in words what makes the scales of two methods different, empty if nothing does."""
+    parts = []
+    for name in SCALE:
+        values = [each.get(name) or None for each in (method, other)]
+        if values[0] != values[1]:
+            parts.append(f"{name} " + " and ".join("not known" if value is None else str(value) for value in values))
+    return "; ".join(parts)
+
+
 class BondStrengthsData(orm.ArrayData):
     """The ICOHP of every bond of one structure, in eV; negative is bonding, -ICOHP is the bond strength.
 

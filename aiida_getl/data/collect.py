@@ -10,7 +10,7 @@ import numpy as np
 from aiida import orm
 from ase import Atoms
 
-from aiida_getl.data.bonds import BondStrengthsData, same_scale
+from aiida_getl.data.bonds import BondStrengthsData, same_scale, scale_difference
 from aiida_getl.data.dbi import mixture
 from aiida_getl.learning.dataset import BondTable, concatenate, table_of_structure
 from aiida_getl.learning.settings import DEFAULTS, default_descriptors
@@ -72,12 +72,13 @@ def collect(
 
 def _one_method(methods: list[tuple[str, dict[str, Any]]], settings: Mapping[str, Any]) -> dict[str, Any]:
     first, method = methods[0]
-    other = next((name for name, each in methods if not same_scale(each, method)), None)
+    other = next(((name, each) for name, each in methods if not same_scale(each, method)), None)
     if other is None:
         return method
     if not settings.get("mixed_methods", False):
+        why = scale_difference(method, other[1])
         raise ValueError(
-            f"the labels of {first} and {other} were made by different methods, so they are on different scales: "
-            "label all with one method, or ask for a mixture"
+            f"the labels of {first} and {other[0]} were made by different methods ({why}), so they are on different "
+            "scales: label all with one method, leave the others out, or ask for a mixture"
         )
     return mixture([each for _, each in methods])

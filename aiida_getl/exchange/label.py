@@ -7,6 +7,7 @@ import hashlib
 import re
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -177,7 +178,8 @@ def read_label(files: Mapping[str, Path], status: int | None = None) -> Label:
         raise Unlabelled(f"{bad}; its ICOHPLIST.lobster is not used")
     if "structure" not in files:
         raise ValueError("there is no structure file")
-    atoms = read_structure(files["structure"])
+    frames = read_frames(files["structure"])
+    atoms = frames[-1]
     path = files["icohplist"]
     try:
         icohps = read_icohplist(read_text(path))
@@ -195,6 +197,8 @@ def read_label(files: Mapping[str, Path], status: int | None = None) -> Label:
     if not np.isfinite(values).all():
         raise Unlabelled(f"{path.name} has {int((~np.isfinite(values)).any(axis=1).sum())} ICOHPs that are no numbers")
     method, calculation, spilling, notes = _how(files, len(icohps))
+    if len(frames) > 1:
+        notes.append(f"{files['structure'].name} holds {len(frames)} structures: the last one was taken")
     # The distances of the structure itself have all digits.
     distance = np.linalg.norm(bond_vectors(atoms.positions, atoms.cell[:], bonds), axis=1)
     return Label(atoms, replace(bonds, distance=distance), values, method, calculation, spilling, tuple(notes))
@@ -208,9 +212,16 @@ def _same_elements(icohps: IcohpList, atoms: Atoms, name: str) -> None:
         other = np.flatnonzero(symbols[index] != element)
         if len(other):
             k = other[0]
+            listed = dict(zip(icohps.atom_i.tolist(), icohps.element_i.tolist(), strict=True))
+            listed |= dict(zip(icohps.atom_j.tolist(), icohps.element_j.tolist(), strict=True))
+            same = Counter(listed.values()) == Counter(symbols.tolist())
             raise ValueError(
                 f"{name} says that atom {index[k] + 1} is {element[k]}, the structure that it is {symbols[index[k]]}: "
-                "they do not belong together"
+                + (
+                    "the same elements in another order; give the structure file that LOBSTER's calculation was made of"
+                    if same
+                    else "they do not belong together"
+                )
             )
 
 

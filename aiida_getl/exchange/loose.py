@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from aiida_getl.exchange.label import ROLES
 from aiida_getl.exchange.sources import Problem, Source, identifier
 from aiida_getl.structures.deformation import AS_QUENCHED
 
+#: Names of lists. What stands before, as in ``glass1.ICOHPLIST.lobster``, is that of the structure beside it.
+_LIST = re.compile(r"(?:(?P<stem>.+)[._-])?ICOHPLIST\.lobster(?:\.gz)?")
 #: File names of structures, the likeliest first.
 _STRUCTURES = ("POSCAR", "CONTCAR", "*.extxyz", "*.xyz", "*.cif", "*.vasp", "*.scf.in")
 _COLUMNS = (*ROLES, "run", "sub_run")
@@ -48,7 +53,7 @@ def pair(
     if "scf_input" not in files and len(inputs) == 1:
         files["scf_input"] = inputs[0]
     if run is None:
-        stem = structure.name.removesuffix(".gz").rsplit(".", 1)[0]
+        stem = _stem(structure)
         run = structure.resolve().parent.name if stem in ("POSCAR", "CONTCAR", "structure") else stem
     return Source(run=identifier(run), sub_run=identifier(sub_run), files=files)
 
@@ -93,37 +98,74 @@ def read_manifest(path: Path) -> list[Source]:
     return sources
 
 
-def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
-    """Find every folder with an ICOHPLIST.lobster and a structure, in or below a folder.
+def write_manifest(sources: list[Source], path: Path) -> None:
+    """Write structures as a table that :func:`read_manifest` reads, paths relative to it."""
+    roles = [role for role in ROLES if any(role in source.files for source in sources)]
+    folder = path.resolve().parent
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow([*roles, "run", "sub_run"])
+        for source in sources:
+            paths = [
+                os.path.relpath(source.files[role].resolve(), folder) if role in source.files else "" for role in roles
+            ]
+            rows.writerow([*paths, source.run, source.sub_run])
 
-    Each is a glass of its own, named after its folder.
+
+def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
+    """Find every ICOHPLIST.lobster with a structure beside it, in or below a folder.
+
+    A folder holds one list, or several that are named like their structures (``a.xyz``, ``a.ICOHPLIST.lobster``). Each
+    structure is a glass of its own, named after its folder or file.
 
     Returns
     -------
-    The pairs, and the lists that have no structure beside them.
+    The pairs, and what is left out: lists without a structure, and structures in folders without a list.
 
     Raises
     ------
     FileNotFoundError
         If there is no list at all.
     """
-    lists = sorted(path for name in ("ICOHPLIST.lobster", "ICOHPLIST.lobster.gz") for path in directory.rglob(name))
-    if not lists:
+    folders = {Path(name): sorted(files) for name, _, files in os.walk(directory)}
+    if not any(_LIST.fullmatch(name) for files in folders.values() for name in files):
         raise FileNotFoundError(
             f"{directory} holds neither <composition>/c/md/lammps/<atoms>/<run>/<temperature>/<sub-run> folders, nor "
             "an ICOHPLIST.lobster with its structure, nor a .bnd database: is it the right folder?"
         )
     sources, problems = [], []
-    for path in lists:
-        structures = [found for name in _STRUCTURES for found in sorted(path.parent.glob(name)) if found.is_file()]
-        if not structures:
-            problems.append(Problem(path, f"no structure beside it: looked for {', '.join(_STRUCTURES)}"))
-            continue
-        relative = path.parent.relative_to(directory).as_posix()
-        name = directory.resolve().name if relative == "." else relative
-        sources.append(pair(structures[0], path, run=name))
+    for folder, files in sorted(folders.items()):
+        structures = _structures_in(folder)
+        lists = {name: match["stem"] for name in files if (match := _LIST.fullmatch(name))}
+        if structures and not lists:
+            problems.append(Problem(structures[0], "no ICOHPLIST.lobster beside it"))
+        for name, stem in lists.items():
+            path = folder / name
+            mine = [found for found in structures if stem in (None, _stem(found))]
+            if not mine:
+                looked_for = ", ".join(_STRUCTURES) if stem is None else f"a structure called {stem}"
+                problems.append(Problem(path, f"no structure beside it: looked for {looked_for}"))
+                continue
+            relative = folder.relative_to(directory).as_posix()
+            run = "_".join(part for part in (relative.strip("."), stem) if part) or directory.resolve().name
+            source = pair(mine[0], path, run=run)
+            if len(mine) > 1:
+                others = ", ".join(found.name for found in mine[1:])
+                source = replace(source, notes=(f"{mine[0].name} was taken for the structure, not {others}",))
+            sources.append(source)
     refuse_repeated(sources)
     return sources, problems
+
+
+def _structures_in(folder: Path) -> list[Path]:
+    """Return the structure files of a folder, the likeliest first."""
+    names = [name + packed for name in _STRUCTURES for packed in ("", ".gz")]
+    found = [path for name in names for path in sorted(folder.glob(name)) if path.is_file()]
+    return list(dict.fromkeys(found))
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0]
 
 
 def refuse_repeated(sources: list[Source]) -> None:

@@ -98,6 +98,25 @@ def test_dry_run_stores_nothing(aiida_profile, tree, other_glass):
     assert orm.QueryBuilder().append(orm.Node).count() == count
 
 
+def test_a_folder_of_pairs_becomes_a_table_to_edit(aiida_profile, tmp_path, cell, icohplist):
+    for name, seed in (("glass 1", 1), ("glass 1 strained", 2)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "cell.xyz", cell(seed), format="extxyz")
+        (tmp_path / name / "ICOHPLIST.lobster").write_text(icohplist(cell(seed))[0])
+    status, output = call("dbi", "import", tmp_path, "--dry-run", "--table", tmp_path / "pairs.csv")
+    assert status == 0, output
+    assert "Each is taken as a glass of its own" in output
+    text = (tmp_path / "pairs.csv").read_text()
+    (tmp_path / "pairs.csv").write_text(text.replace("glass_1_strained,as_quenched", "glass_1,tension_x"))
+    status, output = call("dbi", "import", tmp_path / "pairs.csv", "--label", "edited")
+    assert status == 0, output
+    assert "Found       2 structures in 1 runs" in output
+    assert "whether all are by one method cannot be checked" in output
+    status, output = call("dbi", "import", tmp_path, "--dry-run", "--table", tmp_path / "no" / "pairs.csv")
+    assert status == 1
+    assert "the table cannot be written" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -1,10 +1,12 @@
 """Structures and lists of any origin: folders, tables and pairs."""
 
+import gzip
+
 import pytest
 from ase.io import write
 
 from aiida_getl.exchange.label import read_label
-from aiida_getl.exchange.loose import find_pairs, pair, read_manifest
+from aiida_getl.exchange.loose import find_pairs, pair, read_manifest, write_manifest
 
 
 @pytest.fixture
@@ -38,13 +40,67 @@ def test_a_folder_for_each(folder, tmp_path, structure, layout):
     assert read_label(sources[1].files).method["basis"] == {"Cu": ["3d", "4s"]}
 
 
-def test_lists_without_structures(folder, tmp_path):
+def test_lists_without_structures_and_the_other_way_round(folder, tmp_path):
     folder("one")
     (folder("two") / "POSCAR").unlink()
-    sources, (problem,) = find_pairs(tmp_path)
+    (folder("three") / "ICOHPLIST.lobster").unlink()
+    sources, problems = find_pairs(tmp_path)
     assert [source.run for source in sources] == ["one"]
-    assert problem.path == tmp_path / "two" / "ICOHPLIST.lobster"
-    assert "no structure beside it" in problem.reason
+    assert [(problem.path, problem.reason.split(":")[0]) for problem in problems] == [
+        (tmp_path / "three" / "POSCAR", "no ICOHPLIST.lobster beside it"),
+        (tmp_path / "two" / "ICOHPLIST.lobster", "no structure beside it"),
+    ]
+
+
+def test_lists_named_like_their_structures(folder, tmp_path):
+    """One folder for all, names with spaces, packed files."""
+    for seed, name in enumerate(("glass a", "b")):
+        made = folder(f"made {name}", seed, "cell.extxyz")
+        (made / "cell.extxyz").rename(tmp_path / f"{name}.xyz")
+        (made / "ICOHPLIST.lobster").rename(tmp_path / f"{name}.ICOHPLIST.lobster")
+    (tmp_path / "c_ICOHPLIST.lobster").write_text("")
+    (tmp_path / "b.xyz.gz").write_bytes(gzip.compress((tmp_path / "b.xyz").read_bytes()))
+    (tmp_path / "b.xyz").unlink()
+    sources, (problem,) = find_pairs(tmp_path)
+    assert [source.run for source in sources] == ["b", "glass_a"]
+    assert [len(read_label(source.files).bonds) > 40 for source in sources] == [True, True]
+    assert problem.reason == "no structure beside it: looked for a structure called c"
+
+
+def test_several_structures_beside_a_list(folder, tmp_path, cell):
+    path = folder("one", 1)
+    write(path / "other.xyz", [cell(3), cell(1)], format="extxyz")
+    (source,), _ = find_pairs(tmp_path)
+    assert source.notes == ("POSCAR was taken for the structure, not other.xyz",)
+    (path / "POSCAR").unlink()
+    (source,), _ = find_pairs(tmp_path)
+    assert source.notes == ()
+    assert read_label(source.files).notes == ("other.xyz holds 2 structures: the last one was taken",)
+
+
+def test_atoms_in_another_order(folder, cell):
+    path = folder("one", 1)
+    atoms = cell(1)
+    write(path / "POSCAR", atoms[atoms.numbers.argsort()[::-1]], format="vasp")
+    with pytest.raises(ValueError, match="the same elements in another order"):
+        read_label(pair(path / "POSCAR", path / "ICOHPLIST.lobster").files)
+    atoms.symbols[0] = "Al"
+    write(path / "POSCAR", atoms, format="vasp")
+    with pytest.raises(ValueError, match="do not belong together"):
+        read_label(pair(path / "POSCAR", path / "ICOHPLIST.lobster").files)
+
+
+def test_a_table_of_what_was_found(folder, tmp_path):
+    folder("one", 1)
+    (folder("deep/two", 2) / "lobsterin").write_text("basisFunctions Cu 3d 4s\n")
+    sources, _ = find_pairs(tmp_path)
+    write_manifest(sources, tmp_path / "deep" / "pairs.csv")
+    again = read_manifest(tmp_path / "deep" / "pairs.csv")
+    assert [(source.run, source.sub_run) for source in again] == [(source.run, source.sub_run) for source in sources]
+    for one, other in zip(sources, again, strict=True):
+        assert {role: path.resolve() for role, path in other.files.items()} == {
+            role: path.resolve() for role, path in one.files.items()
+        }
 
 
 def test_nothing_to_import(tmp_path):

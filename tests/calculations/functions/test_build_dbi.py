@@ -47,4 +47,4 @@ def test_labels_on_different_scales_are_not_mixed(label):
         bonds={"run_0": {"as_quenched": bonds}, "run_1": {"as_quenched": other}},
     )
     assert node.exit_status == 401
-    assert "run_1 as_quenched were made by different methods" in node.exit_message
+    assert "run_1 as_quenched were made by different methods (basis not known and {'Cu'" in node.exit_message
