@@ -1,5 +1,8 @@
 """Questions to the graph: every link is followed once, whatever the number of paths."""
 
+import hashlib
+import io
+
 import numpy as np
 import pytest
 from aiida import orm
@@ -97,3 +100,41 @@ def test_a_row_that_the_graph_does_not_confirm(labels):
     dbi = dbi_of(labels).store()
     with pytest.raises(ValueError, match="which no link of the graph leads to"):
         trace(dbi, bond=0)
+
+
+@calcfunction
+def decide(proposal):
+    return orm.Dict({"action": "approve", "by": {"user": "Ada"}, "when": "2026-01-01", "reason": "near the crack"})
+
+
+@calcfunction
+def make_cell(decision, number):
+    return {"sheared": orm.Int(number.value)}
+
+
+def test_decisions_of_people(aiida_profile):
+    decision = decide(orm.Dict({"items": []}))
+    cell = add(make_cell(decision, orm.Int(3))["sheared"], orm.Int(1))
+    found = trace(cell)
+    assert [(each.uuid, each.content["by"]["user"]) for each in found.decisions] == [(decision.uuid, "Ada")]
+    assert [step.used for step in found.steps] == [["result"], ["sheared"], ["result"]]
+    assert trace(decision).decisions == []
+
+
+def test_files_come_with_their_checksum(aiida_profile):
+    content = b"a potential\n" * 9
+    potential = orm.SinglefileData(io.BytesIO(content), filename="CuZr.eam").store()
+
+    @calcfunction
+    def read(potential):
+        return orm.Int(len(potential.get_content()))
+
+    (origin,) = trace(read(potential)).origins["potential"]
+    assert origin.what == "file CuZr.eam"
+    assert origin.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_how_the_numbers_were_made(labels):
+    found = trace(collected(labels))
+    assert found.label == {"method": {"engine": "x"}}
+    assert trace(labels[0][1]).label == {}
