@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.methods import describe_method
-from aiida_getl.provenance import Step, Trace, trace
+from aiida_getl.provenance import Origin, Step, Trace, trace
 from aiida_getl.report.content import Card, Chain
 
 #: A trace is asked for each; more would make the page long, and its making slow.
@@ -82,11 +82,11 @@ def chains_of_dbi(dbi: DbiData, say: Callable[[str], None]) -> tuple[list[Chain]
         chains.append(to_chain(known[key], _bond_name(bond), "Labelled bonds", bond))
     total = sum(dbi.bond_types.values())
     note = (
-        f"{len(chains)} of {total:,} labelled bonds, from strong to weak of each type; `aiida-getl trace {dbi.pk} "
-        "--bond ROW` tells it of any other."
+        f"Below are {len(chains)} of {total:,} labelled bonds, from strong to weak of each type. For any other: "
+        f"aiida-getl trace {dbi.pk} --bond ROW"
     )
     if unconfirmed:
-        note += f" The origin of {unconfirmed} more is not in this graph."
+        note += f". The origin of {unconfirmed} more is not in this graph."
     return chains, note
 
 
@@ -116,7 +116,7 @@ def to_chain(found: Trace, name: str, group: str, facts: dict[str, Any] | None =
         group=group,
         facts={**_facts(facts or {}), **_method(found.label)},
         cards=condense(found.steps),
-        origins={label: _named(_origin(item) for item in items) for label, items in found.origins.items()},
+        origins={label: _named(items) for label, items in found.origins.items()},
         codes=tuple(item.what for item in found.codes),
         computers=tuple(item.what for item in found.computers),
     )
@@ -147,7 +147,7 @@ def condense(steps: Iterable[Step]) -> tuple[Card, ...]:
 
 def whole(node: orm.Data, found: Trace, what: str) -> Chain:
     """Return the chain of everything that led to a node."""
-    return to_chain(found, f"all of the {what}", "Everything", {"node": f"<{node.pk}>", "UUID": node.uuid})
+    return to_chain(found, f"the {what} as a whole", "Everything", {"node": f"<{node.pk}>", "UUID": node.uuid})
 
 
 def _name(step: Step) -> str:
@@ -159,13 +159,16 @@ def _minute(time: str) -> str:
     return time[:16].replace("T", " ")
 
 
-def _origin(item: Any) -> str:
-    # The first digits tell files apart; the whole is in the graph.
-    return f"{item.what} <{item.pk}>" + (f" sha256 {item.sha256[:16]}…" if item.sha256 else "")
-
-
-def _named(items: Iterable[str]) -> tuple[str, ...]:
-    listed = list(items)
+def _named(items: Iterable[Origin]) -> tuple[str, ...]:
+    """Return data in words, those that are described alike as one."""
+    groups: dict[str, list[Origin]] = {}
+    for item in items:
+        # The first digits tell files apart; the whole is in the graph.
+        groups.setdefault(f"{item.what} sha256 {item.sha256[:16]}…" if item.sha256 else item.what, []).append(item)
+    listed = []
+    for words, own in groups.items():
+        pks = ", ".join(f"<{item.pk}>" for item in own[:MOST_NAMES]) + (" …" if len(own) > MOST_NAMES else "")
+        listed.append(f"{words} {pks}" if len(own) == 1 else f"{len(own)} × {words} {pks}")
     more = (f"and {len(listed) - MOST_NAMES} more",) if len(listed) > MOST_NAMES else ()
     return (*listed[:MOST_NAMES], *more)
 
@@ -193,8 +196,12 @@ def _text(value: Any) -> str:
 
 def _method(label: dict[str, Any]) -> dict[str, str]:
     facts = {}
-    if label.get("method"):
-        facts["labels by"] = describe_method(label["method"])
+    method = label.get("method") or {}
+    if method.get("model"):  # a prediction names its model, and what made the labels behind it
+        facts["predicted by"] = f"model {method['model']}"
+        method = method.get("labels") or {}
+    if method:
+        facts["labels by"] = describe_method(method)
     if label.get("spilling") is not None:
         facts["charge spilling"] = f"{label['spilling']:.2%}"
     return facts

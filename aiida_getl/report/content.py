@@ -38,7 +38,8 @@ class Labels:
     types : (n,) bond types
     distance : (n,) Å
     strength : (n,) eV, -ICOHP
-    method : what made them, in words
+    made_by : what made them, in a word or two
+    method : the same with basis and pseudopotentials
     structures : of each, ``run``, ``sub_run``, ``composition``, ``n_bonds``, ``spilling`` (fraction or None)
     left_out : of each, ``run``, ``sub_run``, ``n_bonds`` (None: the whole structure) and ``reason``
     """
@@ -46,6 +47,7 @@ class Labels:
     types: NDArray[np.str_]
     distance: NDArray[np.float64]
     strength: NDArray[np.float64]
+    made_by: str
     method: str
     structures: list[dict[str, Any]]
     left_out: list[dict[str, Any]] = field(default_factory=list)

@@ -90,7 +90,15 @@ def labels_of(dbi: DbiData) -> Labels:
         for entry, count in zip(dbi.structures, counts, strict=True)
     ]
     method = dbi.base.attributes.get("method", None) or {}
-    return Labels(table.type, table.distance, table.strength, describe_method(method), structures, dbi.left_out)
+    return Labels(
+        table.type,
+        table.distance,
+        table.strength,
+        method_name(method),
+        describe_method(method),
+        structures,
+        dbi.left_out,
+    )
 
 
 def model_of(node: BondModelData, parity: orm.ArrayData | None) -> Model:

@@ -58,7 +58,6 @@ def _environment() -> Environment:
     )
     environment.tests["chart"] = lambda block: isinstance(block, Chart)
     environment.tests["text"] = lambda block: isinstance(block, str)
-    environment.tests["numeric"] = _is_number
     return environment
 
 
@@ -82,12 +81,3 @@ def _grouped(chains: tuple[Chain, ...]) -> dict[str, list[Chain]]:
 
 def _gradient() -> str:
     return ", ".join(f"rgb({r},{g},{b})" for r, g, b in colour_stops())
-
-
-def _is_number(text: str) -> bool:
-    cleaned = text.removesuffix("%").replace(",", "").replace("−", "-").strip()
-    try:
-        float(cleaned)
-    except ValueError:
-        return cleaned in ("", "–")
-    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from aiida_getl.provenance import Trace
 from aiida_getl.report.content import Bonding, Labels, Model, Round, Stage
 
@@ -27,7 +29,7 @@ def stages(
         result.append(Stage("Melt-quench", f"{n} glass{'es' if n != 1 else ''}", _quench_lines(found)))
     elif count.get("read_structures") or count.get("import_label") or count.get("import_bnd"):
         n = sum(count.get(name, 0) for name in ("read_structures", "import_label", "import_bnd"))
-        result.append(Stage("Import", _counted(n, "file set"), ("made elsewhere",)))
+        result.append(Stage("Import", _counted(n, "file set"), ("labels or structures made elsewhere",)))
     deformed = sorted({name for step in steps if step.what == "augment" for name in step.used})
     if deformed:
         examples = ", ".join(deformed[:4]) + (" …" if len(deformed) > 4 else "")
@@ -73,12 +75,12 @@ def _label_stage(labels: Labels) -> Stage:
     n = len(labels.structures)
     failed = [entry for entry in labels.left_out if entry.get("n_bonds") is None]
     spillings = [entry["spilling"] for entry in labels.structures if entry.get("spilling") is not None]
-    lines = [f"{len(labels.types):,} bonds", labels.method]
+    lines = [f"{len(labels.types):,} bonds", labels.made_by]
     if spillings:
         low, high = 100 * min(spillings), 100 * max(spillings)
         lines.append(f"spilling {low:.1f} to {high:.1f} %" if high - low > 0.05 else f"spilling {low:.1f} %")
     if labels.left_out:
-        lines.append(f"left out: {len(failed)} structures, {len(labels.left_out) - len(failed)} in part")
+        lines.append(f"left out: {_counted(len(failed), 'cell')}, bonds of {len(labels.left_out) - len(failed)} more")
     return Stage("Label", f"{n} of {n + len(failed)} cells" if failed else _counted(n, "cell"), tuple(lines))
 
 
@@ -98,5 +100,5 @@ def _model_stage(model: Model) -> Stage:
 def _bonding_stage(bonding: Bonding) -> Stage:
     lines = [f"{len(bonding.symbols):,} atoms"]
     if bonding.std is not None and len(bonding.std):
-        lines.append(f"mean std {bonding.std.mean():.3f} eV")
+        lines.append(f"mean std {np.nanmean(bonding.std):.3f} eV")
     return Stage("Predict" if bonding.predicted else "Result", f"{len(bonding.strength):,} bonds", tuple(lines))

@@ -53,7 +53,7 @@ def deviations(bonding: Bonding) -> Chart:
         distance, std = bonding.bonds.distance[own], bonding.std[own]
         parts = np.array_split(np.argsort(distance, kind="stable"), max(1, min(30, len(own) // 20)))
         middle = numbers([distance[part].mean() for part in parts])
-        low, mid, high = (numbers([np.quantile(std[part], q) for part in parts]) for q in (0.05, 0.5, 0.95))
+        low, mid, high = (numbers([np.nanquantile(std[part], q) for part in parts]) for q in (0.05, 0.5, 0.95))
         layers = [Layer("band", middle, low, y2=high, colour=colour), Layer("line", middle, mid, colour=colour)]
         panels.append(Panel(name, Axis("distance (Å)"), Axis("standard deviation (eV)", low=0.0), layers, height=230))
     return Chart(
@@ -81,6 +81,7 @@ def atom_sums(bonding: Bonding, atoms: AtomBonding) -> Chart:
                 Axis("atoms"),
                 [steps(own, edges, colour=colour)],
                 note=f"{len(own):,} atoms\nmean {own.mean():.2f} eV",
+                note_right=bool(own.mean() < edges.mean()),
                 height=230,
             )
         )

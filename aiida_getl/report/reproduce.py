@@ -94,29 +94,34 @@ def _versions(found: Trace | None) -> dict[str, str]:
     versions = {"aiida-getl": __version__, "aiida-core": aiida_version}
     if found is None:
         return versions
-    core: set[str] = set()
-    plugins: dict[str, set[str]] = {}
+    made_with: dict[str, set[str]] = {}
     for part in parts(step.pk for step in found.steps):
         query = orm.QueryBuilder().append(
             orm.CalculationNode,
             filters={"id": {"in": part}},
-            project=["attributes.version.core", "attributes.version.plugin", "attributes.process_label"],
+            project=["attributes.version.core", "attributes.version.plugin", "process_type"],
         )
-        for core_version, plugin, label in query.iterall():
-            if core_version:
-                core.add(core_version)
-            if plugin:
-                plugins.setdefault(label, set()).add(plugin)
-    if core:
-        versions["aiida-core of the data"] = ", ".join(sorted(core))
-    engines = dict.fromkeys(("PwCalculation",), "aiida-quantumespresso")
-    for label, own in sorted(plugins.items()):
-        versions[engines.get(label, f"{label} (plugin)")] = ", ".join(sorted(own))
+        for core, plugin, process_type in query.iterall():
+            if core:
+                made_with.setdefault("aiida-core", set()).add(core)
+            if plugin and process_type:
+                made_with.setdefault(_package(process_type), set()).add(plugin)
+    for package, own in sorted(made_with.items()):
+        versions[f"data made with {package}"] = ", ".join(sorted(own))
     method = found.label.get("method") or {}
+    method = method.get("labels", method) or {}  # of a prediction, what made the labels behind it
     for single in method.get("mixed", [method]):
         if single.get("engine"):
             versions[f"labels: {single['engine']}"] = str(single.get("version") or "not recorded")
     return versions
+
+
+def _package(process_type: str) -> str:
+    """Return the package of a calculation, given its entry point or the place of its function."""
+    name = process_type.split(":")[-1].split(".")[0]
+    return {"getl": "aiida-getl", "aiida_getl": "aiida-getl", "quantumespresso": "aiida-quantumespresso"}.get(
+        name, name
+    )
 
 
 def _citations(subject: Subject, found: Trace | None) -> tuple[tuple[str, str], ...]:

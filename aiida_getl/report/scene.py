@@ -104,9 +104,10 @@ def element_colour(k: int) -> tuple[int, int, int]:
 
 def _scale(values: NDArray) -> dict[str, float]:
     """Return the ends of a colour scale that a few odd values do not stretch."""
-    if not len(values):
+    known = values[np.isfinite(values)]
+    if not len(known):
         return {"low": 0.0, "high": 1.0}
-    low, high = (float(value) for value in np.quantile(values, [0.01, 0.99]))
+    low, high = (float(value) for value in np.quantile(known, [0.01, 0.99]))
     return {"low": low, "high": high if high > low else low + 1e-3}
 
 

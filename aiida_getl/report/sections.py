@@ -10,7 +10,7 @@ import numpy as np
 
 from aiida_getl.learning.analytics import atom_bonding, element_statistics, type_statistics
 from aiida_getl.learning.tables import COLUMNS, METHOD_NAMES
-from aiida_getl.report import plots, plots_bonding, scene
+from aiida_getl.report import plots, plots_bonding, plots_work, scene
 from aiida_getl.report.charts import Chart, colour_stops
 from aiida_getl.report.content import Bonding, Cost, Labels, Model, Report
 
@@ -21,13 +21,19 @@ TRUST = ("z_std", "z_std_strongest", "coverage_68", "coverage_95", "sharpness", 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are texts already; ``name`` is that of the CSV file."""
+    """Cells are texts already, the first of each row its name; ``name`` is that of the CSV file."""
 
     name: str
     title: str
     headings: list[str]
     rows: list[list[str]]
     note: str = ""
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds numbers, which are set to the right."""
+        columns = zip(*self.rows, strict=True) if self.rows else [()] * len(self.headings)
+        return [k > 0 and all(map(_is_number, column)) for k, column in enumerate(columns)]
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,9 @@ def _bonding(bonding: Bonding) -> Section:
     intro = f"{len(bonding.strength):,} {word} bonds of {n_atoms:,} atoms."
     if bonding.std is not None:
         flagged = np.any(list(bonding.flags.values()), axis=0).sum() if bonding.flags else 0
-        intro += f" Their mean standard deviation is {bonding.std.mean():.3f} eV; {int(flagged):,} are extrapolations."
+        intro += (
+            f" Their mean standard deviation is {np.nanmean(bonding.std):.3f} eV; {int(flagged):,} are extrapolations."
+        )
     if bonding.left_out:
         intro += " Without a prediction, for lack of labels: " + ", ".join(
             f"{count:,} {name}" for name, count in bonding.left_out.items()
@@ -219,7 +227,7 @@ def _bonding(bonding: Bonding) -> Section:
 
 
 def _loop(report: Report) -> Section:
-    charts = (plots.rounds(report.rounds), plots.gains(report.rounds))
+    charts = (plots_work.rounds(report.rounds), plots_work.gains(report.rounds))
     blocks: list[Chart | Table | str] = [chart for chart in charts if chart is not None]
     if report.rounds:
         names = sorted({name for each in report.rounds for name in each.rmse})
@@ -256,8 +264,16 @@ def _cost(spent: Cost) -> Section:
         ["work", "where", "jobs", "core-hours"],
         [[what, where, _integer(n), f"{hours:.4g}"] for what, where, n, hours in spent.rows],
     )
-    chart: list[Chart | Table | str] = [plots.cost(spent)] if spent.rows else []
+    chart: list[Chart | Table | str] = [plots_work.cost(spent)] if spent.rows else []
     return Section("cost", "Cost", intro, [*chart, table, *spent.notes])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "").replace("−", "-"))
+    except ValueError:
+        return text == "–"
+    return True
 
 
 def _metric(values: Mapping[str, Any], key: str) -> str:

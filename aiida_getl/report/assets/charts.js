@@ -4,7 +4,7 @@
   const NS = "http://www.w3.org/2000/svg";
   const data = JSON.parse(document.getElementById("charts").textContent);
   const tip = document.getElementById("tip");
-  const MARGIN = {left: 54, right: 14, top: 26, bottom: 44};
+  const MARGIN = {left: 60, right: 14, top: 26, bottom: 44};
   const POINTS_PER_PATH = 400;  // overlapping points of different paths darken, those of one path do not
 
   function make(tag, attributes = {}, parent = null, text = null) {
@@ -86,7 +86,7 @@
     const W = panel.width, H = panel.height;
     const left = panel.y.categories ? Math.min(W * 0.45, 16 + 6.6 * Math.max(...panel.y.categories.map(c => c.length))) : MARGIN.left;
     const named = panel.layers.filter(l => l.kind === "line" && l.name);
-    const written = panel.layers.filter(l => l.kind === "bars" && l.text).flatMap(l => l.text);
+    const written = panel.layers.filter(l => (l.kind === "bars" || l.kind === "ranges") && l.text).flatMap(l => l.text);
     const right = panel.scale ? 62 : written.length ? 16 + 6.8 * Math.max(...written.map(t => t.length)) : named.length ? 16 + 6.6 * Math.max(...named.map(l => l.name.length)) : MARGIN.right;
     const svg = make("svg", {viewBox: `0 0 ${W} ${H}`, role: "img", tabindex: "0", class: "panel"});
     svg.style.width = W + "px";
@@ -109,7 +109,7 @@
     make("text", {x: (left + W - right) / 2, y: H - 10, "text-anchor": "middle", class: "label"}, axes, panel.x.label);
     if (panel.y.label) make("text", {transform: `translate(12 ${(MARGIN.top + H - MARGIN.bottom) / 2}) rotate(-90)`, "text-anchor": "middle", class: "label"}, axes, panel.y.label);
     if (panel.title) make("text", {x: left, y: 15, class: "title"}, svg, panel.title);
-    const marks = make("g", {"clip-path": `url(#${clip})`}, svg);
+    const marks = make("g", panel.y.categories ? {} : {"clip-path": `url(#${clip})`}, svg);
     const hits = [];
     for (const layer of panel.layers) drawLayer(layer, panel, {x, y, left, right: W - right, top: MARGIN.top, bottom: H - MARGIN.bottom}, marks, hits, svg);
     labelLines(named, x, y, W - right, svg);
@@ -177,7 +177,7 @@
       for (let k = 0; k < n; k++) {
         const from = x.map(layer.kind === "bars" ? 0 : layer.x[k]), to = x.map(layer.kind === "bars" ? layer.x[k] : layer.x2[k]), py = y.map(layer.y[k]);
         make("rect", {x: Math.min(from, to).toFixed(1), y: (py - thick / 2).toFixed(1), width: Math.max(1, Math.abs(to - from)).toFixed(1), height: thick.toFixed(1), rx: 2, class: "bar mark", style}, marks);
-        if (layer.text) make("text", {x: Math.min(to + 6, box.right), y: py + 4, class: "value"}, svg, layer.text[k]);
+        if (layer.text) make("text", {x: to + 6, y: py + 4, class: "value"}, svg, layer.text[k]);
         const value = layer.kind === "bars" ? show(layer.x[k]) : `${show(layer.x[k])} to ${show(layer.x2[k])}`;
         describe(k, (from + to) / 2, py, [panel.y.categories[layer.y[k]], `${panel.x.label}: ${value}`]);
       }
