@@ -183,7 +183,8 @@ class LabellingSteps(ChildQueue):
     def collect_labels(self) -> None:
         """Note the labels, and why there is none."""
         children = self.find_children()
-        for item in self.ctx.labels:
+        labels, self.ctx.labels = self.ctx.labels, []
+        for item in labels:
             label = children.get(self.in_round(f"{item}_label"))
             if label is not None and label.is_finished_ok:
                 self.ctx.bonds[item] = label.outputs.bonds
@@ -200,6 +201,7 @@ class LabellingSteps(ChildQueue):
                     reason=orm.Str(reason),
                 )
                 self.ctx.failures[item] = process.outputs.result
+        self.start_queue("labels")  # which is empty now: what was not started is not due any more
 
     def extend_dbi(self) -> str | None:
         """Add the labels to ``ctx.dbi``; return why that failed, None if it did not."""
