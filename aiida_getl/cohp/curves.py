@@ -19,6 +19,8 @@ from aiida_getl.cohp.blocks import Blocks
 from aiida_getl.lobster.icohplist import Kind
 
 KINDS: tuple[Kind, ...] = ("COHP", "COOP", "COBI")
+#: Bytes of all curves; a glass of 100 atoms with 1000 energies takes 20 MB, with all orbitals 2 GB.
+MOST_BYTES = 8e9
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,22 @@ class BandStates:
     rest: NDArray | None
     raw_rest: NDArray | None
     share: NDArray[np.float64]
+
+
+def check_size(settings: CurveSettings, blocks: Blocks, n_spins: int) -> None:
+    """Refuse curves that take too much memory.
+
+    Raises
+    ------
+    ValueError
+    """
+    n_curves = len(blocks.start) + int(settings.orbitalwise[blocks.bond].sum())
+    size = 8.0 * n_spins * len(settings.kinds) * n_curves * len(settings.energies)
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"{n_curves} curves of {' '.join(settings.kinds)} at {len(settings.energies)} energies take "
+            f"{size / 1e9:.0f} GB: ask for fewer COHPSteps or bonds, without 'orbitalwise', or for none (skipCar)"
+        )
 
 
 def empty_curves(settings: CurveSettings, blocks: Blocks, n_spins: int, kinds: Sequence[str]) -> Curves:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_getl.cohp.blocks import Blocks, bond_blocks
-from aiida_getl.cohp.curves import BandStates, Curves, CurveSettings, add_states, empty_curves
+from aiida_getl.cohp.curves import BandStates, Curves, CurveSettings, add_states, check_size, empty_curves
 from aiida_getl.cohp.frame import choose_from_level, inverse_root, level_at_cut, polar_frame
 from aiida_getl.structures.bonds import BondList
 
@@ -137,12 +137,14 @@ def compute_cohp(
     Raises
     ------
     ValueError
-        If a bonded atom has no basis function, or the basis is linearly dependent.
+        If a bonded atom has no basis function, the basis is linearly dependent, or the curves are too many.
     """
     n_spins, n_kpoints, _ = bands.energies.shape
     n = len(bands.atom)
     g = 2.0 if n_spins == 1 else 1.0
     blocks = bond_blocks(bonds, bands.atom)
+    if curves is not None:
+        check_size(curves, blocks, n_spins)
     h, d, p, s_bonds = (np.zeros((n_spins, len(blocks.row))) for _ in range(4))
     loewdin, mulliken = np.zeros((n_spins, n)), np.zeros((n_spins, n))
     electrons, spilled, spilled_all = np.zeros(n_spins), np.zeros(n_spins), np.zeros(n_spins)

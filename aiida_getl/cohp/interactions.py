@@ -16,6 +16,8 @@ from aiida_getl.structures.bonds import BondList, bond_vectors, canonical_direct
 
 #: Å; distances are printed to this, and equivalent bonds at the end of a range are all in or all out
 LENGTH_TOLERANCE = 1e-5
+#: Bonds of one cohpGenerator; each takes some 10 kB in the end.
+MOST_BONDS = 500_000
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,9 @@ def _generated(generator: Generator, save: QeSave) -> list[tuple[int, ...]]:
         present = ", ".join(sorted(set(save.symbols)))
         raise ValueError(f"cohpGenerator names type {', '.join(sorted(missing))}, the structure has {present}")
     r_min, r_max = max(0.0, generator.r_min - LENGTH_TOLERANCE), generator.r_max + LENGTH_TOLERANCE
+    pairs = len(symbols) ** 2 / 2 * 4 / 3 * np.pi * (r_max**3 - r_min**3) / abs(np.linalg.det(save.cell))
+    if pairs > MOST_BONDS:
+        raise ValueError(f"cohpGenerator {generator.to_text()} asks for some {pairs:.0e} bonds: narrow its range")
     bonds = find_bonds(save.positions, save.cell, r_max, r_min)
     left, right = symbols[bonds.atom_i], symbols[bonds.atom_j]
     keep = np.ones(len(bonds), dtype=bool)

@@ -43,6 +43,7 @@ from aiida_getl.quantumespresso.kpoints import KPoints
 
 #: eV between two points of a curve, unless COHPSteps says otherwise
 CURVE_STEP = 0.05
+MOST_STEPS = 1_000_000
 
 
 def run(
@@ -85,7 +86,7 @@ def run(
     if not output.is_dir():
         raise FileNotFoundError(f"{output} is no folder: make it first")
     try:
-        lobsterin = Lobsterin.from_text(path.read_text(errors="replace"))
+        lobsterin = Lobsterin.from_text(path.read_text(encoding="utf-8-sig", errors="replace"))
         notes = check_keywords(lobsterin)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
@@ -160,9 +161,17 @@ def _threads() -> int:
 
 
 def curve_energies(lobsterin: Lobsterin, fermi_energy: float) -> NDArray[np.float64]:
-    """Return the absolute energies of the curves (eV) with one more below, from which the first step is taken."""
+    """Return the absolute energies of the curves (eV) with one more below, from which the first step is taken.
+
+    Raises
+    ------
+    ValueError
+        For more than memory has place for.
+    """
     start, end = lobsterin.number("COHPstartEnergy", -10), lobsterin.number("COHPendEnergy", 5)
     steps = int(lobsterin.number("COHPSteps", max(1, round((end - start) / CURVE_STEP))))
+    if steps > MOST_STEPS:
+        raise ValueError(f"lobsterin keyword COHPSteps: {steps} energies are too many, give {MOST_STEPS} or fewer")
     return np.asarray(fermi_energy + start + (end - start) / steps * np.arange(-1, steps + 1), dtype=float)
 
 

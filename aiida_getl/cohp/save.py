@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -129,36 +130,37 @@ def read_save(path: Path) -> QeSave:
             f"{schema} is of a non-collinear run: only collinear spin is supported, run pw.x with nspin=1 or 2"
         )
     structure = _need(output, "atomic_structure", schema)
-    alat = float(structure.attrib["alat"])
-    cell = np.array([_numbers(_need(structure, f"cell/a{i}", schema)) for i in (1, 2, 3)])
+    alat = _number(structure, "alat", schema)
+    cell = _table([_need(structure, f"cell/a{i}", schema) for i in (1, 2, 3)], schema, 3)
     atoms = _need(structure, "atomic_positions", schema).findall("atom")
     n_spins = 2 if _text(bands, "lsda", schema) == "true" else 1
     blocks = bands.findall("ks_energies")
-    if not blocks:
-        raise ValueError(f"{schema} has no <ks_energies>: pw.x did not finish, run it again")
+    for found, tag in ((atoms, "atom"), (blocks, "ks_energies")):
+        if not found:
+            raise ValueError(f"{schema} has no <{tag}>: pw.x did not finish, run it again")
     points = [_need(block, "k_point", schema) for block in blocks]
-    weights = np.array([float(point.attrib["weight"]) for point in points])
-    energies = np.array([_numbers(_need(block, "eigenvalues", schema)) for block in blocks])
-    occupations = np.array([_numbers(_need(block, "occupations", schema)) for block in blocks])
+    weights = np.array([_number(point, "weight", schema) for point in points])
+    energies = _table([_need(block, "eigenvalues", schema) for block in blocks], schema)
+    occupations = _table([_need(block, "occupations", schema) for block in blocks], schema)
     if energies.shape[1] % n_spins or occupations.shape != energies.shape:
         raise ValueError(f"{schema} has other numbers of energies and occupations: it is damaged, run pw.x again")
     shape = (len(blocks), n_spins, -1)
     save = QeSave(
         path=path,
-        version=_need(root, "general_info/creator", schema).attrib["VERSION"],
+        version=_attribute(_need(root, "general_info/creator", schema), "VERSION", schema),
         cell=cell * BOHR,
-        positions=np.array([_numbers(atom) for atom in atoms]) * BOHR,
-        species=tuple(atom.attrib["name"].strip() for atom in atoms),
+        positions=_table(atoms, schema, 3) * BOHR,
+        species=tuple(_attribute(atom, "name", schema) for atom in atoms),
         upfs=_pseudopotentials(output, path, schema),
         # Cartesian in 2 pi / alat; along lattice vector a_i the phase of one cell is 2 pi (k . a_i) / alat.
-        kpoints=np.array([_numbers(point) for point in points]) @ cell.T / alat,
+        kpoints=_table(points, schema, 3) @ cell.T / alat,
         weights=weights / weights.sum(),
         energies=energies.reshape(shape).transpose(1, 0, 2) * HARTREE,
         occupations=occupations.reshape(shape).transpose(1, 0, 2),
         fermi_energy=_fermi_energy(bands, schema) * HARTREE,
-        n_electrons=float(_text(bands, "nelec", schema)),
+        n_electrons=float(_numbers(_need(bands, "nelec", schema), schema)[0]),
         upf_files={
-            species.attrib["name"].strip(): _text(species, "pseudo_file", schema)
+            _attribute(species, "name", schema): _text(species, "pseudo_file", schema)
             for species in _need(output, "atomic_species", schema).findall("species")
         },
     )
@@ -171,7 +173,7 @@ def _check(save: QeSave, root: ET.Element, schema: Path) -> None:
     if (root.findtext("input/control_variables/calculation") or "").strip() == "bands":
         raise ValueError(f"{schema} is of calculation = 'bands', along a path: run pw.x with 'scf' or 'nscf' on a grid")
     rotations = [
-        _numbers(_need(symmetry, "rotation", schema)).reshape(3, 3)
+        _numbers(_need(symmetry, "rotation", schema), schema).reshape(3, 3)
         for symmetry in root.findall("output/symmetries/symmetry")
         if (symmetry.findtext("info") or "").strip() == "crystal_symmetry"
     ]
@@ -186,6 +188,14 @@ def _check(save: QeSave, root: ET.Element, schema: Path) -> None:
             f"{schema}: the occupations add up to {counted:.4f} of {save.n_electrons:g} electrons: give 'nscf' the "
             "occupations of the 'scf' run, and enough bands"
         )
+    charge = root.find("input/bands/tot_charge")
+    valence = sum(save.upfs[name].z_valence for name in save.species)
+    expected = valence - (0.0 if charge is None else float(_numbers(charge, schema)[0]))
+    if abs(expected - save.n_electrons) > ELECTRON_TOLERANCE * save.n_electrons:
+        raise ValueError(
+            f"{schema} has {save.n_electrons:g} electrons, the pseudopotentials beside it {expected:g}: they are not "
+            "those of the run, copy these there"
+        )
 
 
 def _pseudopotentials(output: ET.Element, path: Path, schema: Path) -> dict[str, Upf]:
@@ -194,9 +204,9 @@ def _pseudopotentials(output: ET.Element, path: Path, schema: Path) -> dict[str,
         file = path / _text(species, "pseudo_file", schema)
         if not file.is_file():
             raise FileNotFoundError(
-                f"{file} is missing: the order of the projections is read from it; copy the pseudopotential there"
+                f"{file} is missing: the basis is read from it; copy the pseudopotential of the pw.x run there"
             )
-        upfs[species.attrib["name"].strip()] = read_upf(file)
+        upfs[_attribute(species, "name", schema)] = read_upf(file)
     return upfs
 
 
@@ -205,7 +215,7 @@ def _fermi_energy(bands: ET.Element, schema: Path) -> float:
         element = bands.find(tag)
         if element is not None:
             # Of two Fermi energies (fixed magnetisation) the higher one: all occupied states lie below it.
-            return float(_numbers(element).max())
+            return float(_numbers(element, schema).max())
     raise ValueError(f"{schema} has neither a Fermi energy nor a highest occupied level: run pw.x again")
 
 
@@ -222,8 +232,35 @@ def _text(element: ET.Element, tag: str, schema: Path) -> str:
     return (_need(element, tag, schema).text or "").strip()
 
 
-def _numbers(element: ET.Element) -> NDArray[np.float64]:
-    return parse_floats(element.text or "")
+def _attribute(element: ET.Element, name: str, schema: Path) -> str:
+    if name not in element.attrib:
+        raise ValueError(f"{schema} lacks the {name} of a <{element.tag}>: it is damaged, run pw.x again")
+    return element.attrib[name].strip()
+
+
+def _numbers(element: ET.Element, schema: Path) -> NDArray[np.float64]:
+    return _parse(element.text or "", element, schema)
+
+
+def _table(elements: Sequence[ET.Element], schema: Path, width: int | None = None) -> NDArray[np.float64]:
+    rows = [_numbers(element, schema) for element in elements]
+    if {len(row) for row in rows} != {width or len(rows[0])}:
+        raise ValueError(f"{schema} has too few or too many numbers in <{elements[0].tag}>: it is damaged")
+    return np.array(rows)
+
+
+def _number(element: ET.Element, name: str, schema: Path) -> float:
+    return float(_parse(_attribute(element, name, schema), element, schema)[0])
+
+
+def _parse(text: str, element: ET.Element, schema: Path) -> NDArray[np.float64]:
+    try:
+        values = parse_floats(text)
+    except ValueError:
+        values = np.zeros(0)
+    if not values.size or not np.isfinite(values).all():
+        raise ValueError(f"{schema} has no finite numbers in <{element.tag}>: it is damaged, run pw.x again")
+    return values
 
 
 def parse_floats(text: str) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aiida_getl.cohp.frame import inverse_root
 from aiida_getl.cohp.projections import ProjectionFile
 from aiida_getl.cohp.save import QeSave
-from aiida_getl.quantumespresso.basis import projected_shells, slater_projected_shells
+from aiida_getl.quantumespresso.basis import USE_PROJWFC, projected_shells, slater_projected_shells
 from aiida_getl.quantumespresso.upf import Shell
 from aiida_getl.slater.projections import SlaterProjections
 from aiida_getl.slater.wavefunctions import missing_wavefunctions, wavefunction_file
@@ -137,11 +137,10 @@ def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: S
         except (FileNotFoundError, ValueError) as error:
             if source == "slater":
                 raise
-            if not file.is_file():
-                raise type(error)(
-                    f"{error}; or run projwfc.x (lsym=.false., lwrite_overlaps=.true.), whose {file} is missing too"
-                ) from None
             reason = str(error)
+            if not file.is_file():
+                how = f"{USE_PROJWFC} (lsym=.false., lwrite_overlaps=.true.; there is no {file})"
+                raise type(error)(reason.replace(USE_PROJWFC, how)) from None
     return Opened(ProjectionFile(file), {name: projected_shells(upf) for name, upf in save.upfs.items()}, reason)
 
 
@@ -153,8 +152,8 @@ def _open_slater(save: QeSave, basis: Mapping[str, Sequence[str]]) -> Opened:
         if upf.kind != "PAW":
             kind = "ultrasoft" if upf.kind == "US" else "norm-conserving"
             raise ValueError(
-                f"{save.path / save.upf_files[name]} of {upf.element} is {kind}: projections on Slater orbitals need "
-                "PAW datasets"
+                f"{save.path / save.upf_files[name]} of {upf.element} is {kind}, and projections on Slater orbitals "
+                f"need PAW datasets: take such, or {USE_PROJWFC}"
             )
     shells = {name: slater_projected_shells(upf, basis.get(upf.element, ())) for name, upf in save.upfs.items()}
     return Opened(SlaterSource(save, shells), shells)

@@ -104,7 +104,10 @@ def read_upf(source: Path | str) -> Upf:
     try:
         chi = tuple(_shell(attributes) for attributes in _attributes_of(text, r"PP_CHI\.\d+"))
         if len(chi) != int(header["number_of_wfc"]):
-            raise ValueError(f"{name} announces {header['number_of_wfc']} atomic orbitals but has {len(chi)}")
+            raise ValueError(
+                f"{name} announces {header['number_of_wfc']} atomic orbitals but has {len(chi)}: it is damaged or cut "
+                "off, copy it again"
+            )
         return Upf(
             element=header["element"].strip().capitalize(),
             z_valence=_float(header["z_valence"]),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.integrate import simpson
 from scipy.special import spherical_jn
 
+from aiida_getl.quantumespresso.basis import USE_PROJWFC
 from aiida_getl.slater.orbitals import SlaterOrbital
 
 #: 1/bohr; a cubic spline through form factors at these points is exact to about 1e-7 for the most diffuse orbitals.
@@ -107,7 +108,8 @@ def _numbers(text: str, tag: str, path: Path) -> NDArray[np.float64]:
     match = re.search(rf"<{re.escape(tag)}[\s>][^<]*?</{re.escape(tag)}>", text)
     if match is None:
         raise ValueError(
-            f"{path} has no <{tag}>: projections on Slater orbitals need a PAW dataset with its all-electron waves"
+            f"{path} has no <{tag}>, and projections on Slater orbitals need PAW datasets with their all-electron "
+            f"waves: take such, or {USE_PROJWFC}"
         )
     body = match.group(0).split(">", 1)[1].rsplit("<", 1)[0]
     return np.array(body.split(), dtype=float)

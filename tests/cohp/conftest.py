@@ -112,6 +112,7 @@ def make_save():
             f"""<?xml version="1.0"?>
 <qes:espresso xmlns:qes="http://www.quantum-espresso.org/ns/qes/qes-1.0">
 <general_info><creator NAME="PWSCF" VERSION="7.5">made up</creator></general_info>
+<input><bands><tot_charge>{5 - n_electrons}</tot_charge></bands></input>
 <output>
 <atomic_species ntyp="2"><species name="C1"><pseudo_file>C.UPF</pseudo_file></species>
 <species name="H"><pseudo_file>H.UPF</pseudo_file></species></atomic_species>

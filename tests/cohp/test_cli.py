@@ -290,6 +290,9 @@ def test_rank_deficiency_is_a_warning(folder):
         (None, "lobsterin is missing"),
         ("cohpGeneratr from 1 to 2", "lobsterin: lobsterin keyword 'cohpGeneratr'.*unknown"),
         ("skipDOS", "neither cohpGenerator nor cohpBetween"),
+        ("cohpGenerator from 1 to 1000", r"cohpGenerator from 1 to 1000 asks for some 5e\+07 bonds: narrow its range"),
+        ("cohpGenerator from 1 to 3\nCOHPSteps 1e9", "COHPSteps: 1000000000 energies are too many"),
+        ("cohpGenerator from 1 to 50\nCOHPSteps 100000", "curves of COHP COOP COBI .* GB: .*or for none .skipCar."),
         ("cohpGenerator from 0.1 to 0.2", "no bond in .* fits cohpGenerator from 0.1 to 0.2"),
         ("cohpGenerator from 1 to 3 type C type Zr", "names type Zr, the structure has C, H"),
         ("cohpBetween atom 1 atom 3", "names atom 3, the structure has 2 atoms"),
@@ -310,6 +313,13 @@ def test_bad_input_ends_with_status_2(folder, capsys, lobsterin, message):
     assert captured.err.startswith("getl-cohp: ")
     assert len(captured.err.splitlines()) == 1
     assert re.search(message, captured.err)
+
+
+def test_files_of_other_systems_are_read(folder):
+    """A byte order mark, and lines that end with a carriage return."""
+    expected = [main([]), (folder / "ICOHPLIST.lobster").read_text()]
+    (folder / "lobsterin").write_bytes(b"\xef\xbb\xbf" + LOBSTERIN.replace("\n", "\r\n").encode())
+    assert [main([]), (folder / "ICOHPLIST.lobster").read_text()] == expected
 
 
 def test_every_keyword_that_changes_numbers_is_refused_or_honoured():

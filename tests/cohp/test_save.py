@@ -91,7 +91,12 @@ def rewrite(path, old, new):
         ("atomic_proj.xml", 'WFC="8"', 'WFC="9"', "projects on 9 functions.*have 8"),
         ("atomic_proj.xml", 'BANDS="9"', 'BANDS="10"', "different runs"),
         ("atomic_proj.xml", "</PROJECTIONS>", "", "cut off"),
-        ("data-file-schema.xml", "<pseudo_file>H.UPF", "<pseudo_file>He.UPF", "He.UPF is missing.*order"),
+        (
+            "data-file-schema.xml",
+            "<pseudo_file>H.UPF",
+            "<pseudo_file>He.UPF",
+            "He.UPF is missing: the basis is read from it",
+        ),
     ],
 )
 def test_refuses_with_file_and_remedy(make_save, tmp_path, file, old, new, message):
@@ -205,6 +210,34 @@ def test_occupations_that_miss_electrons_are_refused(make_save, tmp_path):
     path = tmp_path / "x.save" / "data-file-schema.xml"
     path.write_text(re.sub(r"<nelec>.*</nelec>", "<nelec>25.0</nelec>", path.read_text()))
     with pytest.raises(ValueError, match=r"add up to .* of 25 electrons.*enough bands"):
+        read_save(tmp_path / "x.save")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<a1>8.0 0.0 0.0", "<a1>8.0 0.0 x", "has no finite numbers in <a1>: it is damaged"),
+        ("<a1>8.0 0.0 0.0", "<a1>8.0 0.0", "too few or too many numbers in <a1>"),
+        ("<eigenvalues>", "<eigenvalues>0.0 ", "too few or too many numbers in <eigenvalues>"),
+        ("<fermi_energy>0.0", "<fermi_energy>nan", "has no finite numbers in <fermi_energy>"),
+        ("<nelec>", "<nelec>much", "has no finite numbers in <nelec>"),
+        (' alat="8.0"', "", "lacks the alat of a <atomic_structure>"),
+        ("<atom name", "<other name", "has no <atom>: pw.x did not finish"),
+        (
+            "<input>",
+            "<input><bands><tot_charge>99</tot_charge></bands>",
+            "the pseudopotentials beside it .*: they are not those of the run",
+        ),
+    ],
+)
+def test_damage_is_named(make_save, tmp_path, old, new, message):
+    make_save(tmp_path / "x.save")
+    path = tmp_path / "x.save" / "data-file-schema.xml"
+    text = path.read_text()
+    assert old in text
+    count = -1 if "atom name" in old else 1
+    path.write_text(text.replace(old, new, count).replace("</atom>", "</other>" if count < 0 else "</atom>"))
+    with pytest.raises(ValueError, match=rf"data-file-schema\.xml.*{message}"):
         read_save(tmp_path / "x.save")
 
 

@@ -57,7 +57,10 @@ def test_transforms_are_integrals(carbon_upf):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        (r"PP_AEWFC\.2", r"has no <PP_AEWFC\.2>: projections on Slater orbitals need a PAW dataset"),
+        (
+            r"PP_AEWFC\.2",
+            r"has no <PP_AEWFC\.2>, and projections on Slater orbitals need PAW datasets.*have projwfc\.x",
+        ),
         (r"PP_BETA", "has no projectors: it is no PAW dataset"),
         (r"angular_momentum=", "projector without angular momentum: it is damaged"),
     ],
