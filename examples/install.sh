@@ -115,6 +115,18 @@ if [[ $with_tests == yes ]]; then
     fi
 fi
 
+# The browser that the report's tests open pages in.
+if [[ $with_tests == yes ]]; then
+    browser=no
+    for program in chromium chromium-browser google-chrome; do
+        if command -v "$program" >/dev/null; then browser=yes; fi
+    done
+    if [[ $browser == no ]] && ! { can_apt && apt_install chromium fonts-dejavu-core; }; then
+        say "Not found: Chromium, in which the reports are tested: get it with \`sudo apt-get install chromium\`, or leave" \
+            "these tests out: \`bash tests/run.sh --ignore tests/report/browser\`."
+    fi
+fi
+
 # ---- the virtual environment
 
 extras=
