@@ -152,16 +152,18 @@ def _new_glasses(
     sources = [own.atoms for own in target] + glasses
     plans = [("run", composition) for composition in known for _ in range(settings["n_runs"])]
     plans += [("composition", composition) for composition in _new_compositions(known, wanted, settings, n_atoms, seed)]
+    used = set(done)
     for kind, composition in plans:
         number = 0
         while True:
-            own_seed = int(np.random.default_rng([seed, number, *composition.encode()]).integers(2**31 - 1))
+            own_seed = int(np.random.default_rng([seed, number, *composition.encode()]).integers(1, 900_000_000))
             recipe = {"operation": "melt_quench", "composition": composition, "n_atoms": n_atoms, "seed": own_seed}
-            key = recipe_key(kind, recipe)
-            if key not in done:
+            # What was a new composition once is a run of a known one later.
+            keys = {recipe_key(own, recipe) for own in ("run", "composition")}
+            if not keys & used:
                 break
             number += 1
-        done = [*done, key]
+        used |= keys
         yield Candidate(
             kind=kind,
             recipe=recipe,

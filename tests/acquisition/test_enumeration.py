@@ -79,6 +79,18 @@ def test_nothing_twice(sources, model):
     assert "deformation" not in {c.kind for c in second}
 
 
+def test_a_composition_labelled_once_gets_another_glass(sources, cells):
+    """The recipe of the composition is not that of a further run of it."""
+    labelled, runs, target = sources
+    first = next(c for c in enumerate_candidates(*sources, FEW, seed=0) if c.kind == "composition")
+    there = LabelledStructure("u9", first.atoms, "new")
+    found = enumerate_candidates([*labelled, there], runs, target, FEW, seed=0, done=[first.key])
+    again = [c for c in found if c.kind == "run" and c.recipe["composition"] == "Cu68.8Zr31.2"]  # of 16 atoms
+    assert len(again) == 1
+    assert first.recipe["composition"] not in {c.recipe["composition"] for c in found if c.kind == "composition"}
+    assert again[0].recipe["seed"] != first.recipe["seed"]
+
+
 def test_failed_structures_are_not_deformed_nor_proposed(sources):
     labelled, runs, target = sources
     failed = [LabelledStructure("u2", runs[0].frames[4], "g1", labelled=False)]
