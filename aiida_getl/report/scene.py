@@ -60,8 +60,8 @@ def pack(bonding: Bonding, atoms: AtomBonding, stops: list[list[int]]) -> dict[s
     assert bonding.positions is not None
     assert bonding.cell is not None
     positions, wrapped = wrap(bonding.positions, bonding.cell, bonding.bonds)
-    # The strongest, in their own order.
-    chosen = np.sort(np.argsort(-bonding.strength, kind="stable")[:MOST_BONDS])
+    # From strong to weak: those above a strength are then the first.
+    chosen = np.argsort(-bonding.strength, kind="stable")[:MOST_BONDS]
     bonds, strength = wrapped.select(chosen), bonding.strength[chosen]
     elements = sorted(set(bonding.symbols))
     types = sorted({str(name) for name in bonding.types})
@@ -93,7 +93,7 @@ def pack(bonding: Bonding, atoms: AtomBonding, stops: list[list[int]]) -> dict[s
     result["scales"] = scales
     # At first only the stronger ones: second neighbours would hide everything.
     at_first = min(len(strength) // 2, MOST_AT_FIRST)
-    result["least"] = float(np.sort(strength)[::-1][at_first]) if len(strength) else 0.0
+    result["least"] = float(strength[at_first]) if len(strength) else 0.0
     return result
 
 

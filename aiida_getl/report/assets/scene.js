@@ -160,7 +160,7 @@
   function turn(x, y) {
     const [cx, sx, cy, sy] = [Math.cos(x), Math.sin(x), Math.cos(y), Math.sin(y)];
     state.rotation = orthonormal(times(times([[1, 0, 0], [0, cx, -sx], [0, sx, cx]], [[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]), state.rotation));
-    redraw();
+    move();
   }
   const zoomNow = () => Math.min(canvas.width, canvas.height) / (2.0 * radiusOfAll) * 1.2 * state.zoom;
   const columns = m => new Float32Array([0, 1, 2].flatMap(c => m.map(row => row[c])));
@@ -174,6 +174,12 @@
   const scale = () => control("bonds").value === "std" ? scene.scales.std : scene.scales.strength;
   // At the left end of its range all bonds are shown, those below the range too.
   const least = () => { const {value, min, max} = control("least"); return value - min <= 1e-4 * (max - min) ? -1e9 : +value; };
+  // Bonds come from strong to weak, so that those above a strength are the first.
+  function strongerThan(limit) {
+    let from = 0, to = nBonds;
+    while (from < to) { const middle = (from + to) >> 1; if (strength[middle] >= limit) from = middle + 1; else to = middle; }
+    return from;
+  }
   const slice = () => {
     const middle = +control("slice").value / 100, thick = +control("thickness").value / 100;
     return thick >= 1 ? [-1e9, 1e9] : [middle - thick / 2, middle + thick / 2];
@@ -188,9 +194,12 @@
     gl.uniform2fv(on.at.slice, slice()); gl.uniform3fv(on.at.ground, rgb(getComputedStyle(view).getPropertyValue("background-color")));
     gl.uniform1fv(on.at.shown, padded(state.shown, 20, 1));
   }
+  // While it moves on a slow machine, it is drawn coarser and with fewer bonds; once it stands still, in full.
+  let moving = false, detail = 1, rest = 0;
   function draw() {
     pending = false;
-    const ratio = Math.min(2, window.devicePixelRatio || 1), box = canvas.getBoundingClientRect();
+    const start = performance.now();
+    const ratio = Math.min(2, window.devicePixelRatio || 1) * (moving ? detail : 1), box = canvas.getBoundingClientRect();
     const w = Math.max(1, Math.round(box.width * ratio)), h = Math.max(1, Math.round(box.height * ratio));
     if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
     gl.viewport(0, 0, w, h); gl.enable(gl.DEPTH_TEST);
@@ -206,7 +215,7 @@
       gl.uniform1i(sticks.at.flaggedOnly, control("flagged") && control("flagged").checked ? 1 : 0);
       gl.bindVertexArray(bondArray);
       attach(sticks, "value", values[control("bonds").value], 1, gl.FLOAT, 0, 0, 1);
-      gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, 2 * nBonds);
+      gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, 2 * Math.min(strongerThan(least()), moving && detail < 0.7 ? 15000 : nBonds));
     }
     if (control("atoms").value !== "none") {
       common(atoms);
@@ -216,10 +225,23 @@
       gl.uniform1fv(atoms.at.radii, padded(scene.elements.map(e => e.radius), 20, 0.3));
       gl.bindVertexArray(atomArray); gl.drawArrays(gl.POINTS, 0, nAtoms);
     }
+    if (moving) {
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));  // waits until it is drawn
+      const took = performance.now() - start;
+      detail = Math.max(0.3, Math.min(1, detail * (took > 40 ? 0.75 : took < 15 ? 1.15 : 1)));
+    }
     view.dataset.frames = 1 + +(view.dataset.frames || 0);
+    view.dataset.state = moving ? "moving" : "still";
   }
   let pending = false;
   function redraw() { if (!pending) { pending = true; requestAnimationFrame(draw); } }
+  function move() {
+    moving = true;
+    view.dataset.state = "moving";
+    clearTimeout(rest);
+    rest = setTimeout(() => { moving = false; redraw(); }, 250);
+    redraw();
+  }
 
   // ---- what a person does
 
@@ -240,10 +262,10 @@
     if (best >= 0) return `${scene.elements[element[best]].symbol}${best + 1}: ${coordination[best]} bonds listed, sum of their strengths ${sum[best].toFixed(2)} eV`;
     if (control("bonds").value === "none") return "";
     let near = (7 * ratio) ** 2;
-    const only = +control("type").value, weakest = least();
+    const only = +control("type").value, visible = strongerThan(least());
     const flaggedOnly = control("flagged") && control("flagged").checked;
-    for (let b = 0; b < nBonds; b++) {
-      if (strength[b] < weakest || only >= 0 && kind[b] !== only || flaggedOnly && !flagged[b] || !state.shown[element[first[b]]] || !state.shown[element[second[b]]]) continue;
+    for (let b = 0; b < visible; b++) {
+      if (only >= 0 && kind[b] !== only || flaggedOnly && !flagged[b] || !state.shown[element[first[b]]] || !state.shown[element[second[b]]]) continue;
       const i = 3 * first[b], at = [0, 1, 2].map(k => position[i + k] + vector[3 * b + k] / 2), q = project(...at), d = (q[0] - mx) ** 2 + (q[1] - my) ** 2;
       if (d < near && inside(...at)) { near = d; best = b; }
     }
@@ -260,13 +282,13 @@
     if (held) {
       const dx = event.clientX - held[0], dy = event.clientY - held[1], width = canvas.getBoundingClientRect().width;
       held = [event.clientX, event.clientY];
-      if (event.shiftKey || event.buttons === 2) { state.pan[0] += dx / width; state.pan[1] -= dy / width; redraw(); } else turn(dy * 0.008, dx * 0.008);
+      if (event.shiftKey || event.buttons === 2) { state.pan[0] += dx / width; state.pan[1] -= dy / width; move(); } else turn(dy * 0.008, dx * 0.008);
     } else if (!asked) {
       asked = true;
       requestAnimationFrame(() => { asked = false; info.textContent = pick(event) || HINT; });
     }
   });
-  canvas.addEventListener("wheel", event => { event.preventDefault(); state.zoom = Math.max(0.3, Math.min(40, state.zoom * Math.exp(-event.deltaY * 0.0012))); redraw(); }, {passive: false});
+  canvas.addEventListener("wheel", event => { event.preventDefault(); state.zoom = Math.max(0.3, Math.min(40, state.zoom * Math.exp(-event.deltaY * 0.0012))); move(); }, {passive: false});
   canvas.addEventListener("contextmenu", event => event.preventDefault());
   function home() { Object.assign(state, {rotation: orthonormal(HOME), zoom: 1, pan: [0, 0]}); redraw(); }
   canvas.addEventListener("keydown", event => {

@@ -50,6 +50,7 @@ def visit(browser, report_file):
     def open_page(path=report_file, browser=browser, **options):
         context = browser.new_context(**({"viewport": {"width": 900, "height": 600}} | options))
         contexts.append(context)
+        context.set_default_timeout(120_000)  # a busy machine draws slowly without a graphics card
         page = context.new_page()
         seen = SimpleNamespace(complaints=[], requests=[])
         page.on("console", lambda message: seen.complaints.append(f"{message.type}: {message.text}"))

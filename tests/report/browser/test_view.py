@@ -18,6 +18,7 @@ def view(visit):
 def pixels(page):
     """Return the canvas as (height, width, 3), after whatever is to be drawn has been."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function("document.getElementById('view').dataset.state === 'still'")
     return np.array(Image.open(io.BytesIO(page.locator("canvas").screenshot())).convert("RGB")).astype(int)
 
 
