@@ -46,7 +46,7 @@ def breakdown(node: orm.Node | None, by: str) -> tuple[Total, list[Share]]:
     """
     if by not in BY:
         raise ValueError(f"costs cannot be told by {by!r}: choose from {', '.join(BY)}")
-    costs = {cost.pk: cost for cost in job_costs(calculations_of(node))}
+    costs = {cost.pk: cost for cost in job_costs(calculations_of(node), sizes=False)}
     if by in ("label", "composition", "model"):
         shares = _by_result(costs, by)
     else:

@@ -105,22 +105,33 @@ def _inputs(node: orm.Data) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {"made by": process.process_label}
     found |= {f"version of {name}": value for name, value in process.base.attributes.get("version", {}).items()}
-    for link in process.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all():
-        if link.link_label.startswith(("structures__", "bonds__", "failures__")):
-            continue
-        if isinstance(link.node, (orm.Int, orm.Float, orm.Str, orm.Bool)):
-            found[link.link_label] = link.node.value
-        elif not isinstance(link.node, orm.Dict):
-            item = describe(link.node)
-            found[link.link_label] = f"{item.what} {link.node.label}".strip() + f" <{item.pk}>"
+    query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": process.pk}, tag="maker")
+    # Thousands of labels, which are compared by their UUIDs.
+    many = [{"label": {"!like": f"{name}\\_\\_%"}} for name in ("structures", "bonds", "failures")]
+    query.append(
+        orm.Data,
+        with_outgoing="maker",
+        edge_filters={"and": [{"type": LinkType.INPUT_CALC.value}, *many]},
+        edge_project="label",
+        project="*",
+    )
+    for source, name in query.all():
+        if isinstance(source, (orm.Int, orm.Float, orm.Str, orm.Bool)):
+            found[name] = source.value
+        elif not isinstance(source, orm.Dict):
+            item = describe(source)
+            found[name] = f"{item.what} {source.label}".strip() + f" <{item.pk}>"
     return found
 
 
 def _settings(node: orm.Data) -> dict[str, Any]:
     """Return the settings that a node was made with, and what they came to."""
     found: dict[str, Any] = {}
-    if node.creator is not None and "settings" in node.creator.inputs:
-        found |= node.creator.inputs.settings.get_dict()
+    query = orm.QueryBuilder().append(orm.Data, filters={"id": node.pk}, tag="data")
+    query.append(orm.CalculationNode, with_outgoing="data", edge_filters={"type": LinkType.CREATE.value}, tag="maker")
+    query.append(orm.Dict, with_outgoing="maker", edge_filters={"label": "settings"})
+    for settings in query.all(flat=True):
+        found |= settings.get_dict()
     attributes = {name: value for name, value in node.base.attributes.all.items() if not name.startswith("array|")}
     if isinstance(node, BondModelData):
         found |= {"model": attributes["model"]}

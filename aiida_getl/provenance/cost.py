@@ -9,7 +9,7 @@ last result, on one core. What was taken from the cache costs nothing again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from aiida.common.links import LinkType
 from aiida_quantumespresso.parsers.parse_raw.base import convert_qe_time_to_sec
 
 from aiida_getl.data.bonds import BondStrengthsData
-from aiida_getl.provenance.graph import calculations_under, parts, walk_back
+from aiida_getl.provenance.graph import calculations_behind, calculations_under, parts
 
 #: Where a job's wall time is from.
 ACCOUNTING, PROGRAM, SCHEDULER, RESULTS, CACHE, UNKNOWN = (
@@ -70,7 +70,7 @@ class Total:
 
 def core_hours(node: orm.Node) -> float:
     """Return what a process with all that it called, or all that led to some data, has cost as far as it is known."""
-    return total(job_costs(calculations_of(node))).core_hours
+    return total(job_costs(calculations_of(node), sizes=False)).core_hours
 
 
 def total(costs: Iterable[JobCost]) -> Total:
@@ -91,23 +91,28 @@ def calculations_of(node: orm.Node | None) -> set[int]:
         return set(orm.QueryBuilder().append(orm.CalculationNode, project="id").all(flat=True))
     if isinstance(node, orm.ProcessNode):
         return calculations_under(node)
-    return set(walk_back([node.pk]).inputs)
+    return calculations_behind([node.pk])
 
 
-def job_costs(calculations: Iterable[int]) -> list[JobCost]:
-    """Return the cost of calculations (PKs), oldest first."""
+def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCost]:
+    """Return the cost of calculations (PKs), oldest first.
+
+    :param sizes: whether to look up the numbers of atoms, which takes some of the time.
+    """
     pks = set(calculations)
-    codes, reports, sizes = _codes(pks), _reports(pks), _numbers_of_atoms(pks)
+    codes, atoms = _codes(pks), _numbers_of_atoms(pks) if sizes else {}
     computers = dict(orm.QueryBuilder().append(orm.Computer, project=["id", "label"]).iterall())
     ends = _last_results(pks)
     found = []
-    for pk, uuid, start, node_type, kind, computer, cached, state, resources, queue, accounting in _rows(pks):
+    unaccounted = {}
+    for pk, uuid, start, kind, cached, *job in [*_rows(pks, orm.CalcFunctionNode), *_rows(pks, orm.CalcJobNode)]:
+        computer, state, resources, queue, accounting = job or (None,) * 5
         cost = JobCost(
             pk=pk,
             uuid=uuid,
             time=start.isoformat(timespec="seconds"),
-            kind=kind or node_type,
-            n_atoms=sizes.get(pk),
+            kind=kind or "",
+            n_atoms=atoms.get(pk),
             code=codes.get(pk, ""),
             computer=computers.get(computer, ""),
             cores=None,
@@ -115,44 +120,53 @@ def job_costs(calculations: Iterable[int]) -> list[JobCost]:
             core_hours=None,
             source=UNKNOWN,
         )
-        if node_type == orm.CalcJobNode.class_node_type:
-            cost = _with_job(cost, resources or {}, queue or {}, accounting, reports.get(pk, {}))
-            if cost.core_hours is None and state not in ("finished", "excepted", "killed"):
-                cost = replace(cost, missing=f"it is {state or 'not started'}: no wall time yet")
+        if job:
+            accounted = read_accounting(accounting or "")
+            if accounted is None:
+                unaccounted[pk] = cost, state, resources or {}, queue or {}
+            else:
+                cores, seconds, core_seconds = accounted
+                hours = core_seconds / 3600
+                cost = replace(cost, cores=cores, wall_time_s=seconds, core_hours=hours, source=ACCOUNTING)
         elif pk in ends:
             cost = _with_time(replace(cost, cores=1), max(0.0, (ends[pk] - start).total_seconds()), RESULTS)
         else:
             cost = replace(cost, missing="it left no results")
-        if cached is not None:
-            cost = replace(cost, core_hours=0.0, saved=cost.core_hours, source=CACHE, missing="")
-        found.append((start, pk, cost))
-    return [cost for *_, cost in sorted(found, key=lambda entry: entry[:2])]
+        found.append((start, pk, cached, cost))
+    reports = _reports(set(unaccounted))
+    complete = {pk: _with_job(*known, reports.get(pk, {})) for pk, known in unaccounted.items()}
+    return [
+        _from_cache(complete.get(pk, cost), cached)
+        for _, pk, cached, cost in sorted(found, key=lambda entry: entry[:2])
+    ]
 
 
-def _rows(pks: set[int]) -> Iterable[list[Any]]:
+#: Columns of every calculation, and of jobs.
+_COLUMNS = ("id", "uuid", "ctime", "attributes.process_label", "extras._aiida_cached_from")
+_JOB_COLUMNS = (
+    "dbcomputer_id",
+    "attributes.process_state",
+    "attributes.resources",
+    "attributes.last_job_info",
+    "attributes.detailed_job_info.stdout",
+)
+
+
+def _rows(pks: set[int], node_class: type[orm.CalculationNode]) -> Iterator[list[Any]]:
+    columns = _COLUMNS + (_JOB_COLUMNS if node_class is orm.CalcJobNode else ())
     for part in parts(pks):
-        query = orm.QueryBuilder().append(
-            orm.CalculationNode,
-            filters={"id": {"in": part}},
-            project=[
-                "id",
-                "uuid",
-                "ctime",
-                "node_type",
-                "attributes.process_label",
-                "dbcomputer_id",
-                "extras._aiida_cached_from",
-                "attributes.process_state",
-                "attributes.resources",
-                "attributes.last_job_info",
-                "attributes.detailed_job_info.stdout",
-            ],
-        )
+        query = orm.QueryBuilder().append(node_class, filters={"id": {"in": part}}, project=list(columns))
         yield from query.iterall()
 
 
+def _from_cache(cost: JobCost, cached: str | None) -> JobCost:
+    if cached is None:
+        return cost
+    return replace(cost, core_hours=0.0, saved=cost.core_hours, source=CACHE, missing="")
+
+
 def _with_job(
-    cost: JobCost, resources: dict[str, Any], queue: dict[str, Any], accounting: str | None, report: dict[str, float]
+    cost: JobCost, state: str | None, resources: dict[str, Any], queue: dict[str, Any], report: dict[str, Any]
 ) -> JobCost:
     """Return the cost of a job, given what scheduler and program said."""
     cores = queue.get("num_cpus") or reserved_cores(resources)
@@ -160,13 +174,10 @@ def _with_job(
         # Where nothing is reserved, as on one's own machine, a program may take more threads than it was given.
         cores = max(int(cores), int(report.get("threads") or 1))
     cost = replace(cost, cores=cores)
-    accounted = read_accounting(accounting or "")
-    if accounted is not None:
-        cores, seconds, core_seconds = accounted
-        cost = replace(cost, cores=cores)
-        return replace(cost, wall_time_s=seconds, core_hours=core_seconds / 3600, source=ACCOUNTING)
     if report.get("wall_time_s") is not None:
         return _with_time(cost, report["wall_time_s"], PROGRAM)
+    if state not in ("finished", "excepted", "killed"):
+        return replace(cost, missing=f"it is {state or 'not started'}: no wall time yet")
     if queue.get("wallclock_time_seconds"):
         return _with_time(cost, float(queue["wallclock_time_seconds"]), SCHEDULER)
     return replace(cost, missing="neither the accounting, nor the program, nor the scheduler left a wall time")
@@ -268,18 +279,21 @@ def _numbers_of_atoms(pks: set[int]) -> dict[int, int]:
     """Return the number of atoms that jobs had, from results that hold it: a structure itself takes long to read."""
     found: dict[int, int] = {}
     for part in parts(pks):
-        for node_class, column in (
-            (orm.Dict, "attributes.number_of_atoms"),
-            (BondStrengthsData, "attributes.n_atoms"),
-            (orm.TrajectoryData, "attributes.array|positions"),
+        for node_class, key in (
+            (orm.Dict, "number_of_atoms"),
+            (BondStrengthsData, "n_atoms"),
+            (orm.TrajectoryData, "array|positions"),
         ):
-            query = orm.QueryBuilder().append(
-                orm.CalculationNode, filters={"id": {"in": part}}, project="id", tag="job"
+            query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": part}}, project="id", tag="job")
+            query.append(
+                node_class,
+                with_incoming="job",
+                edge_filters={"type": LinkType.CREATE.value},
+                filters={"attributes": {"has_key": key}},
+                project=f"attributes.{key}",
             )
-            query.append(node_class, with_incoming="job", edge_filters={"type": LinkType.CREATE.value}, project=column)
             for job, size in query.iterall():
-                if size is not None:  # of an array of positions, the shape
-                    found[job] = size[1] if isinstance(size, list) else size
+                found[job] = size[1] if isinstance(size, list) else size  # of an array of positions, the shape
     return found
 
 

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -28,7 +29,11 @@ from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
 from aiida_getl.learning.dataset import BondTable
-from aiida_getl.provenance import trace
+from aiida_getl.provenance import core_hours, trace, uses
+from aiida_getl.provenance.breakdown import breakdown
+from aiida_getl.provenance.comparison import compare
+from aiida_getl.provenance.dependents import results_after, select_jobs
+from aiida_getl.provenance.faults import faults_of, mark, unmark
 from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 
 N_NODES = int(os.environ.get("GETL_NODES", "100000"))
@@ -37,6 +42,9 @@ N_BONDS = int(os.environ.get("GETL_BONDS", "1000000"))
 N_FEATURES = 50
 N_ATOMS = 100
 SUB_RUNS = (AS_QUENCHED, *PUBLISHED_SUBRUNS.values())
+#: About as long as the accounting of Slurm, which lists some 110 columns of three steps.
+COLUMNS = "AllocCPUS|CPUTimeRAW|ElapsedRaw|State|" + "Column|" * 105
+ACCOUNTING = COLUMNS + 3 * ("\n4|2400|600|COMPLETED|" + "value|" * 105)
 METHOD = {"engine": "getl-cohp", "version": "0.1.0"}
 
 CALC_JOB, CALC_FUNCTION, WORK_CHAIN = (
@@ -75,6 +83,10 @@ class Bulk:
     def process(self, node_type: str, label: str, caller=None, name: str = "CALL", computer=None):
         """Return the UUID of a new, finished process."""
         state = {"process_label": label, "process_state": "finished", "exit_status": 0, "sealed": True}
+        if node_type == CALC_JOB:
+            state["resources"] = {"num_machines": 1, "num_mpiprocs_per_machine": 4}
+            state["last_job_info"] = {"num_cpus": 4, "wallclock_time_seconds": 600, "title": "aiida-1", "job_id": "1"}
+            state["detailed_job_info"] = {"retval": 0, "stderr": "", "stdout": ACCOUNTING}
         key = self.node(node_type, state, f"aiida.benchmark:{label}", computer)
         if caller is not None:
             kind = LinkType.CALL_WORK if node_type == WORK_CHAIN else LinkType.CALL_CALC
@@ -171,7 +183,11 @@ def label(bulk: Bulk, campaign, given: dict, name: str, cell):
     )
     pw = bulk.run(
         bulk.process(
-            CALC_JOB, "PwCalculation", bulk.process(WORK_CHAIN, "PwBaseWorkChain", chain, "scf"), "iteration_01"
+            CALC_JOB,
+            "PwCalculation",
+            bulk.process(WORK_CHAIN, "PwBaseWorkChain", chain, "scf"),
+            "iteration_01",
+            given["pk"],
         ),
         {
             **{"code": given["pw"], "structure": cell, "kpoints": wanted["kpoints"], "parameters": wanted["pw"]},
@@ -184,14 +200,14 @@ def label(bulk: Bulk, campaign, given: dict, name: str, cell):
         },
     )
     projwfc = bulk.run(
-        bulk.process(CALC_JOB, "ProjwfcCalculation", chain, "projwfc"),
+        bulk.process(CALC_JOB, "ProjwfcCalculation", chain, "projwfc", given["pk"]),
         {"code": given["projwfc"], "parent_folder": pw["remote_folder"], "parameters": wanted["projwfc"]},
         {"remote_folder": remote(), "retrieved": bulk.data(orm.FolderData), "output_parameters": bulk.data(orm.Dict)},
     )
     types = {"Cu-Cu": 200, "Zr-Cu": 400, "Zr-Zr": 200}
     analysis = bulk.process(WORK_CHAIN, "LobsterBaseWorkChain", chain, "analysis")
     return bulk.run(
-        bulk.process(CALC_JOB, "LobsterCalculation", analysis, "iteration_01"),
+        bulk.process(CALC_JOB, "LobsterCalculation", analysis, "iteration_01", given["pk"]),
         {
             **{"code": given["lobster"], "structure": cell, "parameters": wanted["lobster"]},
             **{"parent_folder": pw["remote_folder"], "projections_folder": projwfc["remote_folder"]},
@@ -292,7 +308,7 @@ def measure(n_nodes: int, n_bonds: int) -> None:
     model, predictions = BondModelData(), BondStrengthsData()
     model.base.attributes.set("bond_types", ["Cu-Cu"])
     model.store()
-    bonds = bulk.data(BondStrengthsData, n_bonds=1)
+    bonds = bulk.data(BondStrengthsData, n_bonds=1, method={"engine": "getl.model"})
     collect = bulk.process(CALC_FUNCTION, "build_dbi")
     given = {f"structures__n_{k}": node for k, node in enumerate(structures)}
     bulk.run(collect, given | {f"bonds__n_{k}": node for k, node in enumerate(labels)}, {})
@@ -332,6 +348,7 @@ def measure(n_nodes: int, n_bonds: int) -> None:
             found = trace(node, bond)
         n_origins = sum(map(len, found.origins.values()))
         print(f"    {len(found.steps)} steps, {n_origins} origins, {len(found.codes)} codes")
+    ask(dbi, model, predictions, orm.load_node(pks[str(labels[7])]))
     half = len(labels) // 2
     parts = [
         dbi_of(table_of(s, n, n_bonds // 2, seed))
@@ -340,6 +357,38 @@ def measure(n_nodes: int, n_bonds: int) -> None:
     with timed("merge two halves"):
         merged = merge_dbi(settings=orm.Dict({}), a=parts[0].store(), b=parts[1].store())
     assert merged.base.attributes.get("n_bonds") == 2 * (n_bonds // 2)
+
+
+def ask(dbi, model, predictions, label) -> None:
+    """Ask what depends on what, what it cost, what is faulty, what differs."""
+    computer = orm.Computer.collection.get(label="cluster")
+    upf = orm.QueryBuilder().append(UpfData).first(flat=True)
+    query = orm.QueryBuilder().append(orm.InstalledCode, filters={"attributes.filepath_executable": "/usr/bin/pw"})
+    pw = query.first(flat=True)
+    with timed("what depends on a label"):
+        assert len(uses(label).found) == 3
+    with timed("what depends on a pseudopotential"):
+        assert len(uses(upf).of_kind("model")) == 1
+    with timed("what depends on a computer"):
+        assert len(uses(computer).of_kind("model")) == 1
+    with timed("predictions by computer, code and dates"):
+        since, until = now() - timedelta(days=1), now()
+        jobs = select_jobs(computer=computer, codes=[pw], since=since, until=until)
+        assert [use.uuid for use in results_after(jobs) if use.kind == "prediction"] == [predictions.uuid]
+    with timed("core-hours of a label"):
+        assert core_hours(label) > 0
+    for by in ("kind", "label", "model"):
+        with timed(f"core-hours of a prediction by {by}"):
+            breakdown(predictions, by)
+    labels = list(orm.QueryBuilder().append(BondStrengthsData, project="id").all(flat=True))
+    with timed("which labels are faulty: none is marked"):
+        assert faults_of(labels) == {}
+    mark(upf, "to measure")
+    with timed("which labels are faulty: a pseudopotential is marked"):
+        assert len(faults_of(labels)) > 0.9 * len(labels)
+    unmark(upf)
+    with timed("compare a DBI with itself"):
+        assert compare(dbi, dbi).differences == []
 
 
 @pytest.mark.parametrize("share", [0.1, 1.0])
