@@ -1,10 +1,16 @@
 """Jobs under way on a computer: who counts, and who waits."""
 
+import runpy
+import sys
+from pathlib import Path
+
 import pytest
 from aiida import orm
 from aiida.common.links import LinkType
 
 from aiida_getl.workflows.room import PROPERTY, count_jobs, has_room, set_max_jobs
+
+SCRIPT = Path(__file__).parents[2] / "examples/cluster/limit_jobs.py"
 
 
 @pytest.fixture
@@ -90,3 +96,25 @@ def test_a_limit_is_looked_up_every_time(computers, process):
 def test_numbers_that_are_no_limits(computers, number):
     with pytest.raises(ValueError, match="is no limit of jobs on near"):
         set_max_jobs(computers[0], number)
+
+
+@pytest.mark.parametrize(
+    ("words", "limit", "message"),
+    [
+        (["far", "7"], 7, "far: 7 jobs at a time; 0 are under way"),
+        (["far", "none"], None, "far: none jobs at a time"),
+        (["mars", "7"], None, "There is no computer 'mars'"),
+        (["far", "0"], None, "0 is no limit of jobs on far"),
+        (["far", "few"], None, "few"),
+        (["far"], None, "verdi run examples/cluster/limit_jobs.py"),
+    ],
+)
+def test_the_script_that_sets_it(computers, monkeypatch, capsys, words, limit, message):
+    monkeypatch.setattr(sys, "argv", ["limit_jobs.py", *words])
+    try:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+        said = capsys.readouterr().out
+    except SystemExit as error:
+        said = str(error)
+    assert message in said
+    assert computers[1].metadata.get(PROPERTY) == limit
