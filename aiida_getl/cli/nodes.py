@@ -6,6 +6,13 @@ import click
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
+#: Where nodes of a class are listed.
+WHERE = {
+    "DbiData": "`aiida-getl dbi list` shows the databases there are",
+    "BondModelData": "`aiida-getl model list` shows the models there are",
+    "BondStrengthsData": "`aiida-getl model predict` prints the PK of every prediction",
+}
+
 
 def find_node(identifier: str, node_class: type[orm.Node] | tuple[type[orm.Node], ...] = orm.Node) -> orm.Node:
     """Return the node with this PK, UUID (or its start) or label.
@@ -21,8 +28,7 @@ def find_node(identifier: str, node_class: type[orm.Node] | tuple[type[orm.Node]
     except (NotExistent, MultipleObjectsError, ValueError):
         if len(labelled) != 1:
             raise click.ClickException(
-                f"{len(labelled) or 'no'} nodes are called {identifier!r}: give a PK or UUID; "
-                "`verdi process list -a` and `verdi node show PK` help to find it"
+                f"{len(labelled) or 'no'} nodes are called {identifier!r}: give a PK or UUID; {_where(node_class)}"
             ) from None
         node = labelled[0]
     # Nodes of other kinds may have the same label.
@@ -30,12 +36,18 @@ def find_node(identifier: str, node_class: type[orm.Node] | tuple[type[orm.Node]
         return labelled[0]
     if not isinstance(node, node_class):
         names = " or ".join(cls.__name__ for cls in _classes(node_class))
-        raise click.ClickException(f"{identifier} is a {type(node).__name__}, not a {names}")
+        raise click.ClickException(f"{identifier} is a {type(node).__name__}, not a {names}; {_where(node_class)}")
     return node
 
 
 def _classes(node_class: type[orm.Node] | tuple[type[orm.Node], ...]) -> tuple[type[orm.Node], ...]:
     return node_class if isinstance(node_class, tuple) else (node_class,)
+
+
+def _where(node_class: type[orm.Node] | tuple[type[orm.Node], ...]) -> str:
+    """Return how to find nodes of a class."""
+    known = [WHERE[cls.__name__] for cls in _classes(node_class) if cls.__name__ in WHERE]
+    return "; ".join(known) or "`verdi process list -a` and `verdi node show PK` help to find it"
 
 
 def give_label(node: orm.Node, label: str) -> None:

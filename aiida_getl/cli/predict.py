@@ -48,6 +48,8 @@ def predict_all(
             raise click.ClickException(str(exception)) from exception
         click.echo(f"Wrote       {path} ({n} bonds)")
     click.echo(f"Next        aiida-getl trace {found[-1][2].pk} --bond 0")
+    if len(found) > 1:
+        click.echo(f"            aiida-getl model compare {found[0][2].pk} {found[-1][2].pk}")
 
 
 def _check_ending(path: Path) -> None:

@@ -172,23 +172,30 @@ def strength_comparison(
     strength_b: NDArray,
     names: tuple[str, str],
 ) -> Path:
-    """Draw the distributions of bond strengths (n,), eV, of two structures over each other, a panel per bond type."""
+    """Draw the distributions of bond strengths (n,), eV, of two structures over each other, a panel per bond type.
+
+    Bins are the wider the fewer bonds there are; the numbers in a panel are the means.
+    """
     common = [str(name) for name in np.union1d(types_a, types_b)]
     sides = (types_a, strength_a, names[0], COLOURS[0]), (types_b, strength_b, names[1], COLOURS[1])
     with rc_context(STYLE):
         figure, axes = panels(common)
         for axis, bond_type in zip(axes, common, strict=True):
             own = [values[(types == bond_type) & np.isfinite(values)] for types, values, _, _ in sides]
-            edges = np.linspace(*np.quantile(np.concatenate(own), [0.0, 0.995]), 41) if any(map(len, own)) else 10
-            for row, (values, (_, _, name, colour)) in enumerate(zip(own, sides, strict=True)):
+            counts = [len(values) for values in own if len(values)]
+            n_bins = int(np.clip(2.0 * np.sqrt(min(counts, default=0)), 8, 40))
+            edges = np.linspace(*np.quantile(np.concatenate(own), [0.0, 0.995]), n_bins + 1) if counts else n_bins
+            for row, (values, (_, _, _, colour)) in enumerate(zip(own, sides, strict=True)):
                 if len(values):
                     weights = np.full(len(values), 100.0 / len(values))
                     axis.hist(values, edges, weights=weights, histtype="step", color=colour, lw=1.2)
-                    mean = f"{name}: {values.mean():.3f} eV"
+                    mean = f"{values.mean():.3f} eV"
                     axis.text(
                         0.97, 0.97 - 0.09 * row, mean, color=colour, transform=axis.transAxes, ha="right", va="top"
                     )
-            axis.set_ylim(top=1.3 * axis.get_ylim()[1])  # room for the names
+            axis.set_ylim(top=1.3 * axis.get_ylim()[1])  # room for the means
             axis.set_xlabel("-ICOHP (eV)")
         axes[0].set_ylabel("bonds (%)")
+        handles = [Line2D([], [], color=colour, lw=1.2) for _, _, _, colour in sides]
+        figure.legend(handles, list(names), loc="outside upper left", ncols=2, frameon=False)
         return save(figure, path)

@@ -53,7 +53,7 @@ DRAWINGS = {
     ),
     "strength_comparison": (
         lambda path: figures.strength_comparison(path, TYPES, TARGET, TYPES, STRENGTH_B, ("before", "after")),
-        ["-ICOHP (eV)", "bonds (%)", "before:", "after:"],
+        ["-ICOHP (eV)", "bonds (%)", ">before<", ">after<"],
     ),
 }
 
