@@ -270,18 +270,25 @@ def _define_outputs(spec) -> None:
 
 def _define_exit_codes(spec) -> None:
     for status, name, message, invalidates_cache in (
-        (302, "ERROR_OUTPUT_MISSING", "The analysis left no lobsterout: it never started or was killed.", False),
+        (302, "ERROR_OUTPUT_MISSING", "The analysis left no lobsterout: it never started or was killed.", True),
         (303, "ERROR_ICOHPLIST_MISSING", "The analysis ended without ICOHPs: {reason}", True),
-        (304, "ERROR_OUTPUT_TOO_LARGE", "{reason}: this is no output of a bond analysis.", False),
-        (311, "ERROR_ICOHPLIST_UNREADABLE", "ICOHPLIST.lobster cannot be read: {reason}", False),
+        (304, "ERROR_OUTPUT_TOO_LARGE", "{reason}: this is no output of a bond analysis.", True),
+        (311, "ERROR_ICOHPLIST_UNREADABLE", "ICOHPLIST.lobster cannot be read: {reason}", True),
         (
             312,
             "ERROR_UNFINISHED",
             "The analysis was interrupted and its ICOHPs are incomplete; the complete ones are kept.",
-            False,
+            True,
         ),
         (313, "ERROR_CRASHED", "The analysis crashed: {reason}", True),
         (314, "ERROR_KILLED", "The analysis was killed from outside: {reason}", True),
+        (
+            315,
+            "ERROR_CANNOT_WRITE",
+            "The analysis could not write its files (disk full, quota, permissions): {reason}",
+            True,
+        ),
+        (316, "ERROR_NOT_STARTED", "The program could not be started: {reason}", True),
         (410, "ERROR_TOO_FEW_BANDS", "pw.x computed too few bands for the basis: {reason}", True),
         (
             411,
@@ -291,6 +298,7 @@ def _define_exit_codes(spec) -> None:
         ),
         (412, "ERROR_NO_INTERACTIONS", "No two atoms are within the range of the cohpGenerator lines.", False),
         (413, "ERROR_BAD_INPUT", "The analysis refused its input: {reason}", True),
+        (414, "ERROR_FILES_LOST", "Files of pw.x or projwfc.x are lost or damaged: {reason}", True),
         (
             420,
             "ERROR_STRUCTURE_MISMATCH",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from aiida_getl.lobster.icohplist import IcohpList, read_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import Lobsterout, read_lobsterout
 from aiida_getl.lobster.matching import match_curves, match_orbitals, match_values
+from aiida_getl.parsers.last_words import find_cause, read_end
 from aiida_getl.parsers.sanitise import read_json, sanitise
 from aiida_getl.quantumespresso.kpoints import KPoints, lumped_pairs, regular_grid
 from aiida_getl.structures.bonds import BondList, bond_vectors
@@ -31,17 +32,13 @@ Content = TypeVar("Content")
 LARGEST_FILE = 500_000_000
 #: Bytes of a report.
 LARGEST_REPORT = 50_000_000
+#: Characters of what was printed that are looked at, from the end.
+LOOKED_AT = 100_000
 #: What getl-cohp says while all is well.
 PROGRESS = re.compile(r"k-point \d+ of \d+")
-#: What programs and schedulers say when a job ends early -> name of the exit code.
-LAST_WORDS = (
-    (r"time limit|walltime .*exceeded|CANCELLED AT .* DUE TO TIME", "ERROR_SCHEDULER_OUT_OF_WALLTIME"),
-    (
-        r"oom[-_ ]kill|out of memory|bad_alloc|MemoryError|cannot allocate memory|failed to map segment",
-        "ERROR_SCHEDULER_OUT_OF_MEMORY",
-    ),
-    (r"segmentation fault|SIGSEGV|core dumped|Traceback \(most recent call last\)", "ERROR_CRASHED"),
-    (r"\bkilled\b|SIGKILL|SIGTERM|\bterminated\b", "ERROR_KILLED"),
+#: What getl-cohp says of files of pw.x or projwfc.x that are not there any more, or not whole.
+LOST = re.compile(
+    r"is missing: |is cut off|is damaged|no wavefunction file|did not finish|are not finite|no \*\.save folder"
 )
 
 
@@ -51,7 +48,7 @@ class LobsterParser(Parser):
     def parse(self, **kwargs):
         self.unread: dict[str, str] = {}
         self.report = Lobsterout.empty()
-        self.extra = read_json(self._read("getl-cohp.json") or "")
+        self.extra = read_json(self._read("getl-cohp.json", LARGEST_REPORT) or "")
         self.icohps_complete = False
         exit_code = self._parse()
         content = results(self.report, self.extra, self.unread)
@@ -125,7 +122,7 @@ class LobsterParser(Parser):
 
         self.icohps_complete = icohps.complete and log.n_interactions in (None, len(icohps))
         if not self.icohps_complete:
-            return self.exit_codes.ERROR_UNFINISHED
+            return self._early_end(self._said()) or self.exit_codes.ERROR_UNFINISHED
         if not finite.all():
             return self.exit_codes.ERROR_NOT_FINITE.format(n_bonds=int((~finite).sum()))
         if lumped.any():
@@ -151,7 +148,7 @@ class LobsterParser(Parser):
 
     def _no_icohps(self) -> ExitCode:
         """Return the exit code of a run that wrote no ICOHPs."""
-        said = (self._read(self.node.get_option("output_filename")) or "").strip()[-100_000:].splitlines()
+        said = self._said()
         refused = [line for line in said if line.startswith("getl-cohp: ") and not PROGRESS.search(line)]
         if refused:
             reason = sanitise(refused[-1].removeprefix("getl-cohp:").strip()[:1000])
@@ -161,16 +158,26 @@ class LobsterParser(Parser):
                 return self.exit_codes.ERROR_TOO_FEW_BANDS.format(reason=reason)
             if "no bond in" in reason:
                 return self.exit_codes.ERROR_NO_INTERACTIONS
+            if "[Errno" in reason and (exit_code := self._early_end([reason])):  # the disk, not the input
+                return exit_code
+            if LOST.search(reason):
+                return self.exit_codes.ERROR_FILES_LOST.format(reason=reason)
             return self.exit_codes.ERROR_BAD_INPUT.format(reason=reason)
-        heard = [*said, *(self.node.get_scheduler_stderr() or "")[-100_000:].splitlines()]
-        for pattern, name in LAST_WORDS:
-            for line in heard:
-                if re.search(pattern, line, re.I):
-                    return getattr(self.exit_codes, name).format(reason=sanitise(line.strip()[:300]))
+        if exit_code := self._early_end(said):
+            return exit_code
         if self.report.engine is None:
             return self.exit_codes.ERROR_OUTPUT_MISSING
         last = sanitise(said[-1].strip()[:300]) if said else "it said nothing"
         return self.exit_codes.ERROR_ICOHPLIST_MISSING.format(reason=last)
+
+    def _early_end(self, said: Iterable[str]) -> ExitCode | None:
+        """Return why a run ended early, as far as it or the scheduler said."""
+        cause = find_cause([*said, *(self.node.get_scheduler_stderr() or "")[-LOOKED_AT:].splitlines()])
+        return None if cause is None else self.exit_codes[f"ERROR_{cause[0]}"].format(reason=sanitise(cause[1]))
+
+    def _said(self) -> list[str]:
+        """Return the last lines that were printed."""
+        return read_end(self.retrieved, self.node.get_option("output_filename"), LOOKED_AT).strip().splitlines()
 
     def _store_orbitals(
         self, icohps: IcohpList, rows: NDArray, turned: NDArray, lists: dict[str, IcohpList | None]
@@ -277,9 +284,9 @@ class LobsterParser(Parser):
         repository = self.retrieved.base.repository
         return repository.get_object_size(name) if name in repository.list_object_names() else 0
 
-    def _read(self, name: str) -> str | None:
+    def _read(self, name: str, limit: int = LARGEST_FILE) -> str | None:
         repository = self.retrieved.base.repository
-        if name not in repository.list_object_names() or self._size(name) > LARGEST_FILE:
+        if name not in repository.list_object_names() or self._size(name) > limit:
             return None
         return repository.get_object_content(name, "rb").decode(errors="replace")
 

@@ -13,27 +13,15 @@ from aiida_getl.calculations.lobster import find_problem
 from aiida_getl.calculations.pw_run import describe_run, find_engine
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.quantumespresso.requirements import required_bands
+from aiida_getl.workflows.describe import describe
+from aiida_getl.workflows.limits import define_limits, raise_option
 
 PwCalculation = CalculationFactory("quantumespresso.pw")
 ProjwfcCalculation = CalculationFactory("getl.projwfc")
 LobsterCalculation = CalculationFactory("getl.lobster")
 
-#: By how much an option is raised that was too low.
-RAISE = 2
 #: Bands beyond those needed, as a fraction: the highest ones of a diagonalisation are the least converged.
 BAND_MARGIN = 0.1
-#: Options that may be raised.
-LIMITS = ("max_memory_kb", "max_wallclock_seconds")
-
-
-def validate_limits(node, _) -> str | None:
-    """Refuse unknown options and values that are no limits."""
-    for key, value in node.get_dict().items():
-        if key not in LIMITS:
-            return f"limit {key!r} is unknown: there are {', '.join(LIMITS)}"
-        if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-            return f"limit {key!r} is {value!r}: give a whole number above 0"
-    return None
 
 
 def validate_inputs(inputs, _) -> str | None:
@@ -54,7 +42,7 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
     - ``projwfc`` is given, and no projections of these bands: projwfc.x makes them for ``getl-cohp``.
     - Out of memory, out of time: once more with twice as much, up to ``limits``; LOBSTER goes on from its projection if
       it saved one.
-    - Killed: once more.
+    - Killed, or ended without a word: once more.
     - Interrupted after all ICOHPs were written: they are good, and taken.
     """
 
@@ -83,14 +71,7 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
             exclude=("parent_folder",),
             namespace_options={"required": False, "populate_defaults": False, "help": "projwfc.x, for `getl-cohp`."},
         )
-        spec.input(
-            "limits",
-            valid_type=orm.Dict,
-            required=False,
-            validator=validate_limits,
-            serializer=orm.to_aiida_type,
-            help="Up to what `max_memory_kb` and `max_wallclock_seconds` may be raised; not at all where not given.",
-        )
+        define_limits(spec)
         spec.inputs.validator = validate_inputs
         spec.outline(
             cls.setup,
@@ -116,6 +97,10 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
         spec.exit_code(411, "ERROR_BANDS_FAILED", message="More bands or projections could not be had: {reason}")
         spec.exit_code(420, "ERROR_OUT_OF_MEMORY", message="The analysis ran out of memory: {reason}")
         spec.exit_code(421, "ERROR_OUT_OF_WALLTIME", message="The analysis ran out of time: {reason}")
+        spec.exit_code(412, "ERROR_FILES_LOST", message="What pw.x or projwfc.x wrote is lost or damaged: {reason}")
+        spec.exit_code(422, "ERROR_CANNOT_WRITE", message="The analysis could not write its files: {reason}")
+        spec.exit_code(423, "ERROR_NOT_STARTED", message="The analysis could not be started: {reason}")
+        spec.exit_code(424, "ERROR_KILLED", message="The analysis was killed from outside, twice: {reason}")
         spec.exit_code(
             430, "ERROR_NOT_MENDABLE", message="The analysis failed in a way that no restart mends: {reason}"
         )
@@ -233,21 +218,48 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
             return ProcessHandlerReport(True)
         return self._raise_option(calculation, "max_wallclock_seconds", self.exit_codes.ERROR_OUT_OF_WALLTIME)
 
-    @process_handler(priority=300, exit_codes=[LobsterCalculation.exit_codes.ERROR_KILLED])
+    @process_handler(
+        priority=300,
+        exit_codes=[
+            LobsterCalculation.exit_codes.ERROR_KILLED,
+            LobsterCalculation.exit_codes.ERROR_OUTPUT_MISSING,
+            LobsterCalculation.exit_codes.ERROR_UNFINISHED,
+        ],
+    )
     def handle_killed(self, calculation):
-        """Try once more after a kill from outside."""
+        """Try once more after a kill from outside, or an end that nothing was said about."""
         self.ctx.times_killed += 1
         if self.ctx.times_killed > 1:
-            return None
+            return self._stop(calculation, self.exit_codes.ERROR_KILLED)
         return ProcessHandlerReport(True)
+
+    @process_handler(
+        priority=200,
+        exit_codes=[
+            LobsterCalculation.exit_codes.ERROR_FILES_LOST,
+            LobsterCalculation.exit_codes.ERROR_PROGRAM_NOT_DETECTED,
+        ],
+    )
+    def handle_files_lost(self, calculation):
+        """Stop: whoever called this may have pw.x run again."""
+        return self._stop(calculation, self.exit_codes.ERROR_FILES_LOST)
+
+    @process_handler(priority=200, exit_codes=[LobsterCalculation.exit_codes.ERROR_CANNOT_WRITE])
+    def handle_cannot_write(self, calculation):
+        """Stop: a full disk stays full."""
+        return self._stop(calculation, self.exit_codes.ERROR_CANNOT_WRITE)
+
+    @process_handler(priority=200, exit_codes=[LobsterCalculation.exit_codes.ERROR_NOT_STARTED])
+    def handle_not_started(self, calculation):
+        """Stop: the code has to be set up again."""
+        return self._stop(calculation, self.exit_codes.ERROR_NOT_STARTED)
 
     @process_handler(priority=0)
     def handle_all_else(self, calculation):
         """Stop with the reason and what there is, unless the user said what else to do."""
         if calculation.is_finished_ok or "on_unhandled_failure" in self.inputs:
             return None
-        self._attach(calculation)
-        return ProcessHandlerReport(True, self.exit_codes.ERROR_NOT_MENDABLE.format(reason=describe(calculation)))
+        return self._stop(calculation, self.exit_codes.ERROR_NOT_MENDABLE)
 
     def results(self):
         """Hand over what the last run gave."""
@@ -256,15 +268,14 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
     def _attach(self, calculation) -> None:
         self.out_many(self.exposed_outputs(calculation, LobsterCalculation))
 
+    def _stop(self, calculation, exit_code):
+        self._attach(calculation)
+        return ProcessHandlerReport(True, exit_code.format(reason=describe(calculation)))
+
     def _raise_option(self, calculation, option, exit_code):
-        now = self.ctx.inputs.metadata.options.get(option)
-        limit = self.inputs.limits.get_dict().get(option) if "limits" in self.inputs else None
-        if now is None or limit is None or now >= limit:
-            reason = f"{describe(calculation)}; {option} is {now}, its limit {limit}"
+        if problem := raise_option(self, option):
             self._attach(calculation)
-            return ProcessHandlerReport(True, exit_code.format(reason=reason))
-        self.ctx.inputs.metadata.options[option] = min(RAISE * now, limit)
-        self.report(f"{option} raised from {now} to {self.ctx.inputs.metadata.options[option]}")
+            return ProcessHandlerReport(True, exit_code.format(reason=f"{describe(calculation)}; {problem}"))
         return ProcessHandlerReport(True)
 
     def _expects_projections(self) -> bool:
@@ -297,10 +308,3 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
 def with_margin(n: int) -> int:
     """Return a number of bands with the margin for the least converged ones."""
     return n + max(1, round(BAND_MARGIN * n))
-
-
-def describe(process) -> str:
-    """Return one sentence about how a process ended."""
-    if process.is_finished:
-        return f"{process.process_label}<{process.pk}> [{process.exit_status}] {process.exit_message}"
-    return f"{process.process_label}<{process.pk}> ended {process.process_state.value}"
