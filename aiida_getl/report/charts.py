@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import matplotlib
 import numpy as np
 from numpy.typing import ArrayLike
+
+#: Number of the colour of each bond type, the same in all figures of a page.
+Colours = Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aiida_getl.learning.metrics import error_against_std
 from aiida_getl.learning.metrics import reliability as reliability_of
 from aiida_getl.learning.tables import METHOD_NAMES
-from aiida_getl.report.charts import Axis, Chart, Layer, Panel, colour_numbers, numbers, steps
+from aiida_getl.report.charts import Axis, Chart, Colours, Layer, Panel, numbers, steps
 from aiida_getl.report.content import Labels, Model
 
 #: More points than a screen has room for make a page slow to open.
@@ -62,11 +62,11 @@ def bond_counts(labels: Labels) -> Chart:
     )
 
 
-def strength_against_distance(labels: Labels) -> Chart:
+def strength_against_distance(labels: Labels, colours: Colours) -> Chart:
     """Draw every label: strength against distance."""
-    colours = colour_numbers(str(name) for name in labels.types)
+    names = np.unique(labels.types).tolist()
     panels = []
-    for name in colours:
+    for name in names:
         own = np.flatnonzero(labels.types == name)
         shown = own[thinned(len(own))]
         points = Layer(
@@ -82,33 +82,32 @@ def strength_against_distance(labels: Labels) -> Chart:
                 note_right=True,
             )
         )
-    counts = [int(np.sum(labels.types == name)) for name in colours]
+    counts = [int(np.sum(labels.types == name)) for name in names]
     return Chart(
         "strength-against-distance",
         "Strength against distance",
         "Each point is a labelled bond; above zero it is bonding. How far points at one distance spread is what the "
         f"environment of a bond decides.{_thinned_note(counts)}",
         "Bond strengths fall with distance, with a spread at each distance, for "
-        + ", ".join(f"{name} ({count} bonds)" for name, count in zip(colours, counts, strict=True))
+        + ", ".join(f"{name} ({count} bonds)" for name, count in zip(names, counts, strict=True))
         + ".",
         panels,
     )
 
 
-def label_distances(labels: Labels) -> Chart:
+def label_distances(labels: Labels, colours: Colours) -> Chart:
     """Draw the distributions of the distances of the labelled bonds."""
-    colours = colour_numbers(str(name) for name in labels.types)
     low, high = float(labels.distance.min()), float(labels.distance.max())
     edges = np.linspace(low, high if high > low else low + 1.0, 41)
     panels = []
-    for name, colour in colours.items():
+    for name in np.unique(labels.types).tolist():
         own = labels.distance[labels.types == name]
         panels.append(
             Panel(
                 name,
                 Axis("distance (Å)", low=float(edges[0]), high=float(edges[-1])),
                 Axis(f"bonds per {edges[1] - edges[0]:.2g} Å"),
-                [steps(own, edges, colour=colour)],
+                [steps(own, edges, colour=colours[name])],
                 note=f"{len(own):,} bonds\nmean {own.mean():.2f} Å",
                 height=220,
             )
@@ -162,10 +161,9 @@ def errors_by_method(model: Model) -> Chart:
     )
 
 
-def parity(model: Model) -> Chart:
+def parity(model: Model, colours: Colours) -> Chart:
     """Draw predicted against computed strengths of bonds in groups left out."""
     panels = []
-    colours = colour_numbers(model.bond_types + list(model.parity))
     for name in sorted(model.parity):
         columns = model.parity[name]
         shown = thinned(len(columns["target"]))
@@ -198,10 +196,9 @@ def parity(model: Model) -> Chart:
     )
 
 
-def residuals(model: Model) -> Chart:
+def residuals(model: Model, colours: Colours) -> Chart:
     """Draw errors against computed strength, with their root mean square and what the model says it is."""
     panels = []
-    colours = colour_numbers(model.bond_types + list(model.parity))
     for name in sorted(model.parity):
         target, mean, std = (model.parity[name][column] for column in ("target", "model_mean", "model_std"))
         shown = thinned(len(target))
@@ -229,9 +226,8 @@ def residuals(model: Model) -> Chart:
     )
 
 
-def calibration(model: Model) -> Chart | None:
+def calibration(model: Model, colours: Colours) -> Chart | None:
     """Draw whether standard deviations are right: on average, and bond by bond; None with too few bonds."""
-    colours = colour_numbers(model.bond_types + list(model.parity))
     panels = []
     for name in sorted(model.parity):
         target, mean, std = (model.parity[name][column] for column in ("target", "model_mean", "model_std"))
@@ -274,15 +270,14 @@ def calibration(model: Model) -> Chart | None:
     )
 
 
-def learning_curve(model: Model) -> Chart | None:
+def learning_curve(model: Model, colours: Colours) -> Chart | None:
     """Draw how errors fall with the number of training bonds; None where no type has two points."""
-    colours = colour_numbers(model.bond_types + list(model.parity))
     layers = [
         Layer(
             "line",
             numbers([point["n_bonds"] for point in own]),
             numbers([point["rmse"] for point in own]),
-            colour=colours.get(name, 6),
+            colour=colours[name],
             name=name,
         )
         for name, own in sorted(model.learning_curve.items())

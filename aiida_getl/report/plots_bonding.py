@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_getl.learning.analytics import AtomBonding
-from aiida_getl.report.charts import Axis, Chart, Layer, Panel, colour_numbers, numbers, steps
+from aiida_getl.report.charts import Axis, Chart, Colours, Layer, Panel, colour_numbers, numbers, steps
 from aiida_getl.report.content import Bonding
 from aiida_getl.report.scene import wrap
 
@@ -13,14 +13,13 @@ from aiida_getl.report.scene import wrap
 ATOMS_OF_MAP = 1200
 
 
-def strengths(bonding: Bonding) -> Chart:
+def strengths(bonding: Bonding, colours: Colours) -> Chart:
     """Draw the distribution of the strengths of each bond type."""
     word = "predicted" if bonding.predicted else "computed"
-    colours = colour_numbers(str(name) for name in bonding.types)
     low, high = min(0.0, float(bonding.strength.min())), float(bonding.strength.max())
     edges = np.linspace(low, high if high > low else low + 1.0, 61)
     panels = []
-    for name, colour in colours.items():
+    for name in np.unique(bonding.types).tolist():
         own = bonding.strength[bonding.types == name]
         q05, q95 = np.quantile(own, [0.05, 0.95])
         panels.append(
@@ -28,7 +27,7 @@ def strengths(bonding: Bonding) -> Chart:
                 name,
                 Axis(f"{word} −ICOHP (eV)", low=float(edges[0]), high=float(edges[-1])),
                 Axis(f"bonds per {edges[1] - edges[0]:.2g} eV"),
-                [steps(own, edges, colour=colour)],
+                [steps(own, edges, colour=colours[name])],
                 note=f"{len(own):,} bonds\nmean {own.mean():.3f} eV\n5 to 95 %: {q05:.2f} to {q95:.2f}",
                 note_right=True,
                 height=230,
@@ -43,12 +42,12 @@ def strengths(bonding: Bonding) -> Chart:
     )
 
 
-def deviations(bonding: Bonding) -> Chart:
+def deviations(bonding: Bonding, colours: Colours) -> Chart:
     """Draw how sure the model is, by distance."""
     assert bonding.std is not None
-    colours = colour_numbers(str(name) for name in bonding.types)
     panels = []
-    for name, colour in colours.items():
+    for name in np.unique(bonding.types).tolist():
+        colour = colours[name]
         own = np.flatnonzero(bonding.types == name)
         distance, std = bonding.bonds.distance[own], bonding.std[own]
         parts = np.array_split(np.argsort(distance, kind="stable"), max(1, min(30, len(own) // 20)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_getl.report.charts import Axis, Chart, Layer, Panel, colour_numbers, numbers
+from aiida_getl.report.charts import Axis, Chart, Colours, Layer, Panel, numbers
 from aiida_getl.report.content import Cost, Round
 
 
@@ -35,15 +35,15 @@ def cost(spent: Cost) -> Chart:
     )
 
 
-def rounds(loop: tuple[Round, ...]) -> Chart | None:
+def rounds(loop: tuple[Round, ...], colours: Colours) -> Chart | None:
     """Draw how the errors of an active-learning loop fell with the cells labelled in it; None for a single round."""
     total = np.cumsum([each.n_labels for each in loop])
     names = sorted({name for each in loop for name in each.rmse})
     layers = []
-    for name, colour in colour_numbers(names).items():
+    for name in names:
         own = [k for k, each in enumerate(loop) if name in each.rmse]
         rmse = [loop[k].rmse[name] for k in own]
-        layers.append(Layer("line", numbers(total[own]), numbers(rmse), colour=colour, name=name))
+        layers.append(Layer("line", numbers(total[own]), numbers(rmse), colour=colours[name], name=name))
     if len(loop) < 2 or not layers:
         return None
     panel = Panel("", Axis("cells labelled in the loop"), Axis("RMSE (eV)", low=0.0), layers, width=560, height=320)

@@ -11,7 +11,7 @@ import numpy as np
 from aiida_getl.learning.analytics import atom_bonding, element_statistics, type_statistics
 from aiida_getl.learning.tables import COLUMNS, METHOD_NAMES
 from aiida_getl.report import plots, plots_bonding, plots_work, scene
-from aiida_getl.report.charts import Chart, colour_stops
+from aiida_getl.report.charts import Chart, Colours, colour_numbers, colour_stops
 from aiida_getl.report.content import Bonding, Cost, Labels, Model, Report
 
 #: Metrics that decide whether to use a model, for the method, then of the model alone.
@@ -49,15 +49,16 @@ class Section:
 
 def sections(report: Report) -> list[Section]:
     """Return the sections that the report has something for."""
+    colours = colour_numbers(_bond_types(report))
     found = []
     if report.rounds or report.decisions:
-        found.append(_loop(report))
+        found.append(_loop(report, colours))
     if report.labels is not None:
-        found.append(_data(report.labels))
+        found.append(_data(report.labels, colours))
     if report.model is not None:
-        found.append(_model(report.model))
+        found.append(_model(report.model, colours))
     if report.bonding is not None:
-        found.append(_bonding(report.bonding))
+        found.append(_bonding(report.bonding, colours))
     if report.chains:
         found.append(Section("provenance", "Where it comes from", report.chains_note))
     if report.cost is not None:
@@ -66,7 +67,19 @@ def sections(report: Report) -> list[Section]:
     return found
 
 
-def _data(labels: Labels) -> Section:
+def _bond_types(report: Report) -> set[str]:
+    """Return all bond types that any section names."""
+    found: set[str] = {name for each in report.rounds for name in each.rmse}
+    if report.labels is not None:
+        found.update(np.unique(report.labels.types).tolist())
+    if report.model is not None:
+        found.update(report.model.bond_types, report.model.parity, report.model.learning_curve)
+    if report.bonding is not None:
+        found.update(np.unique(report.bonding.types).tolist())
+    return found
+
+
+def _data(labels: Labels, colours: Colours) -> Section:
     n_runs = len({(entry.get("composition"), entry["run"]) for entry in labels.structures})
     intro = (
         f"{len(labels.types):,} labelled bonds of {_counted(len(labels.structures), 'structure')} in "
@@ -107,11 +120,15 @@ def _data(labels: Labels) -> Section:
         left_out = "Nothing was left out."
     blocks: list[Chart | Table | str] = []
     if len(labels.types):
-        blocks += [plots.bond_counts(labels), plots.strength_against_distance(labels), plots.label_distances(labels)]
+        blocks += [
+            plots.bond_counts(labels),
+            plots.strength_against_distance(labels, colours),
+            plots.label_distances(labels, colours),
+        ]
     return Section("data", "Data", intro, [*blocks, structures, left_out])
 
 
-def _model(model: Model) -> Section:
+def _model(model: Model, colours: Colours) -> Section:
     left_out = plots.LEFT_OUT.get(model.group_by, model.group_by)
     if model.metrics:
         intro = (
@@ -126,8 +143,12 @@ def _model(model: Model) -> Section:
     if model.metrics:
         blocks += [plots.errors_by_method(model), _compared(model), _trusted(model)]
     if model.parity:
-        blocks += [plots.parity(model), plots.residuals(model), plots.calibration(model) or _too_few("calibration")]
-    curve = plots.learning_curve(model)
+        blocks += [
+            plots.parity(model, colours),
+            plots.residuals(model, colours),
+            plots.calibration(model, colours) or _too_few("calibration"),
+        ]
+    curve = plots.learning_curve(model, colours)
     blocks.append(curve or "There is no learning curve: it needs three groups or more of a bond type.")
     if model.distance_range:
         blocks.append(plots.known_distances(model))
@@ -171,7 +192,7 @@ def _trusted(model: Model) -> Table:
     )
 
 
-def _bonding(bonding: Bonding) -> Section:
+def _bonding(bonding: Bonding, colours: Colours) -> Section:
     word = "predicted" if bonding.predicted else "computed"
     n_atoms = len(bonding.symbols)
     intro = f"{len(bonding.strength):,} {word} bonds of {n_atoms:,} atoms."
@@ -213,9 +234,9 @@ def _bonding(bonding: Bonding) -> Section:
             for name, entry in element_statistics(bonding.symbols, atoms).items()
         ],
     )
-    blocks: list[Chart | Table | str] = [plots_bonding.strengths(bonding), by_type]
+    blocks: list[Chart | Table | str] = [plots_bonding.strengths(bonding, colours), by_type]
     if bonding.std is not None:
-        blocks.append(plots_bonding.deviations(bonding))
+        blocks.append(plots_bonding.deviations(bonding, colours))
         blocks.append(plots_bonding.extrapolations(bonding) or "No prediction is marked as an extrapolation.")
     blocks += [plots_bonding.atom_sums(bonding, atoms), by_element]
     reason = scene.why_not(bonding)
@@ -226,8 +247,8 @@ def _bonding(bonding: Bonding) -> Section:
     return Section("bonds", "Bond strengths", intro, blocks, scene.pack(bonding, atoms, colour_stops()))
 
 
-def _loop(report: Report) -> Section:
-    charts = (plots_work.rounds(report.rounds), plots_work.gains(report.rounds))
+def _loop(report: Report, colours: Colours) -> Section:
+    charts = (plots_work.rounds(report.rounds, colours), plots_work.gains(report.rounds))
     blocks: list[Chart | Table | str] = [chart for chart in charts if chart is not None]
     if report.rounds:
         names = sorted({name for each in report.rounds for name in each.rmse})

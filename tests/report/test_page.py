@@ -133,3 +133,18 @@ def test_an_honest_word_on_leaky_errors(make_report, make_labels, make_model):
     model = make_model(make_labels())
     assert "these errors are too small" in render(make_report(model=replace(model, group_by="random")))
     assert "how good it is, is not known" in render(make_report(model=replace(model, metrics={}, parity={})))
+
+
+def test_a_bond_type_has_one_colour_on_a_page(make_report):
+    """Also where sections know different types."""
+    page = Reader(render(make_report()))
+    (text,) = [text for attributes, text in page.scripts if attributes.get("id") == "charts"]
+    colours = {}
+    for chart in json.loads(text)["charts"]:
+        for panel in chart["panels"]:
+            for layer in panel["layers"]:
+                if panel.get("title") in ("Cu-Cu", "Zr-Cu") and layer["kind"] in ("points", "steps"):
+                    colours.setdefault(panel["title"], set()).add(layer["colour"])
+    assert len(colours) == 2
+    assert all(len(own) == 1 for own in colours.values())
+    assert colours["Cu-Cu"] != colours["Zr-Cu"]
