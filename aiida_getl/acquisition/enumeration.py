@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -19,6 +20,9 @@ from aiida_getl.acquisition.surrogates import composition_of, distance, fraction
 from aiida_getl.learning.model import EtlModel
 from aiida_getl.structures.cutting import cut_cell
 from aiida_getl.structures.deformation import AS_QUENCHED, deform
+
+#: Makes a candidate when it is wanted.
+Maker = Callable[[], Candidate]
 
 #: Structures are the same if no atom and no lattice vector differs by more, Å.
 SAME = 1e-3
@@ -52,32 +56,50 @@ def enumerate_candidates(
     Raises
     ------
     ValueError
-        For settings out of range, or without any structure.
+        For settings out of range, a composition given that cells of this size cannot have, or without any structure.
     """
     settings = validate_settings(settings)
     if not labelled and not runs:
         raise ValueError("candidates are made from labelled structures or melt-quench runs, and there are none")
     known = [own.atoms for own in labelled]
-    found: list[Candidate] = []
-    for candidate in _deformations(labelled, settings):
-        _append(found, candidate, done, known)
-    for candidate in _frames(runs, known, settings["n_frames"]):
-        _append(found, candidate, done, known)
     n_atoms = settings["n_atoms"] or min(len(own) for own in [*known, *(run.frames[-1] for run in runs)])
-    for candidate in _new_glasses(labelled, runs, target, settings, n_atoms, seed, done):
-        _append(found, candidate, done, [])
+    most = settings["max_of_kind"]
+    found: list[Candidate] = []
+    _add(found, _drawn(_deformations(labelled, settings), most, (seed, 5)), done, known, most)
+    _add(found, _drawn(_frames(runs, known, settings["n_frames"]), most, (seed, 6)), done, known, most)
+    _add(found, _new_glasses(labelled, runs, target, settings, n_atoms, seed, done), done, [], 2 * most)
     if model is not None:
-        for candidate in _cells(target, model, n_atoms, settings["n_cells"], seed):
-            _append(found, candidate, done, known)
+        _add(found, _cells(target, model, n_atoms, min(most, settings["n_cells"]), seed), done, known, most)
     return found
 
 
-def _append(found: list[Candidate], candidate: Candidate, done: Collection[str], known: Sequence[Atoms]) -> None:
-    """Add a candidate unless it is there, was tried, or is the same as a structure that is known."""
-    if candidate.key in done or any(candidate.key == other.key for other in found):
-        return
-    if not any(same_structure(candidate.atoms, atoms) for atoms in known):
+def _drawn(makers: Sequence[Maker], most: int, seed: tuple[int, int]) -> Iterable[Candidate]:
+    """Make candidates, in an order that is drawn if there are more than will be taken."""
+    order = np.arange(len(makers))
+    if len(makers) > most:
+        order = np.random.default_rng(seed).permutation(order)
+    for k in order:
+        yield makers[int(k)]()
+
+
+def _add(
+    found: list[Candidate],
+    candidates: Iterable[Candidate],
+    done: Collection[str],
+    known: Sequence[Atoms],
+    most: int,
+) -> None:
+    """Add so many candidates, unless they are there, were tried, or are the same as a structure that is known."""
+    keys = {other.key for other in found} | set(done)
+    added = 0
+    for candidate in candidates:
+        if candidate.key in keys or any(same_structure(candidate.atoms, atoms) for atoms in known):
+            continue
+        keys.add(candidate.key)
         found.append(candidate)
+        added += 1
+        if added == most:
+            return
 
 
 def same_structure(first: Atoms, second: Atoms) -> bool:
@@ -91,22 +113,27 @@ def same_structure(first: Atoms, second: Atoms) -> bool:
     return bool(np.abs((fractional - np.round(fractional)) @ cell).max() < SAME)
 
 
-def _deformations(labelled: Sequence[LabelledStructure], settings: dict[str, Any]) -> Iterable[Candidate]:
-    for parent in labelled:
-        if parent.sub_run != AS_QUENCHED or not parent.labelled:
-            continue
-        for family, amplitudes in settings["deformations"].items():
-            for name in directions(family):
-                for amplitude in amplitudes:
-                    deformation = {"name": name, "amplitude": float(amplitude)}
-                    yield Candidate(
-                        kind="deformation",
-                        recipe={"operation": "deform", "parent": parent.id, "deformation": deformation},
-                        atoms=deform(parent.atoms, deformation_matrix(deformation)),
-                        surrogate=False,
-                        group=parent.run,
-                        description=f"{parent.run} under {_in_words(name, amplitude)}",
-                    )
+def _deformations(labelled: Sequence[LabelledStructure], settings: dict[str, Any]) -> list[Maker]:
+    parents = [own for own in labelled if own.sub_run == AS_QUENCHED and own.labelled]
+    plans = [
+        (parent, {"name": name, "amplitude": float(amplitude)})
+        for parent in parents
+        for family, amplitudes in settings["deformations"].items()
+        for name in directions(family)
+        for amplitude in amplitudes
+    ]
+    return [partial(_deformation, *plan) for plan in plans]
+
+
+def _deformation(parent: LabelledStructure, deformation: dict[str, Any]) -> Candidate:
+    return Candidate(
+        kind="deformation",
+        recipe={"operation": "deform", "parent": parent.id, "deformation": deformation},
+        atoms=deform(parent.atoms, deformation_matrix(deformation)),
+        surrogate=False,
+        group=parent.run,
+        description=f"{parent.run} under {_in_words(**deformation)}",
+    )
 
 
 def _in_words(name: str, amplitude: float) -> str:
@@ -116,23 +143,26 @@ def _in_words(name: str, amplitude: float) -> str:
     return f"{100 * abs(amplitude):g} % {kind} along {' on '.join(reversed(axes))}"
 
 
-def _frames(runs: Sequence[GlassRun], known: Sequence[Atoms], n_frames: int) -> Iterable[Candidate]:
+def _frames(runs: Sequence[GlassRun], known: Sequence[Atoms], n_frames: int) -> list[Maker]:
+    makers: list[Maker] = []
     for run in runs:
         free = [k for k, atoms in enumerate(run.frames) if not any(same_structure(atoms, own) for own in known)]
-        if not free or not n_frames:
-            continue
-        # The last frame is the glass itself, earlier ones are hotter.
-        picked = np.unique(np.round(np.linspace(0, len(free) - 1, n_frames + 1)[1:]).astype(int))
-        for k in picked[::-1]:
-            index = free[int(k)]
-            yield Candidate(
-                kind="frame",
-                recipe={"operation": "frame", "run": run.id, "frame": index},
-                atoms=run.frames[index],
-                surrogate=False,
-                group=run.run,
-                description=f"frame {index} of {run.run}",
-            )
+        if free and n_frames:
+            # The last frame is the glass itself, earlier ones are hotter.
+            picked = np.unique(np.round(np.linspace(0, len(free) - 1, n_frames + 1)[1:]).astype(int))
+            makers += [partial(_frame, run, free[int(k)]) for k in picked[::-1]]
+    return makers
+
+
+def _frame(run: GlassRun, index: int) -> Candidate:
+    return Candidate(
+        kind="frame",
+        recipe={"operation": "frame", "run": run.id, "frame": index},
+        atoms=run.frames[index],
+        surrogate=False,
+        group=run.run,
+        description=f"frame {index} of {run.run}",
+    )
 
 
 def _new_glasses(
@@ -151,6 +181,7 @@ def _new_glasses(
     # Of equally near structures the target's own is the best to stand for another glass.
     sources = [own.atoms for own in target] + glasses
     plans = [("run", composition) for composition in known for _ in range(settings["n_runs"])]
+    plans = plans[: settings["max_of_kind"]]
     plans += [("composition", composition) for composition in _new_compositions(known, wanted, settings, n_atoms, seed)]
     used = set(done)
     for kind, composition in plans:
@@ -193,6 +224,8 @@ def _new_compositions(
     """Return compositions without labels: those given, or the target's and neighbours of those known."""
     n_known = len(known)
     if settings["compositions"] != "auto":
+        for composition in settings["compositions"]:
+            fractions(composition, n_atoms)  # or so few atoms cannot have it
         return _distinct([*known, *settings["compositions"]], n_atoms)[n_known:]
     neighbours = []
     for composition in [*wanted, *known]:

@@ -36,6 +36,8 @@ DEFAULTS: dict[str, Any] = {
         "isotropic_tension": [0.03],
         "isotropic_compression": [-0.1],
     },
+    #: candidates of each kind at most, drawn if there are more
+    "max_of_kind": 60,
     #: further frames of each melt-quench run at most
     "n_frames": 4,
     #: new runs of each composition that is known
@@ -57,6 +59,7 @@ _COUNTS = {
     "max_target_bonds": 10,
     "max_candidate_bonds": 5,
     "independent_per_cell": 1,
+    "max_of_kind": 1,
     "n_frames": 0,
     "n_runs": 0,
     "n_compositions": 0,
@@ -99,6 +102,8 @@ def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(result["compositions"], (list, tuple)):
             raise ValueError(f"active learning: compositions is {result['compositions']!r}: give a list, or auto")
         for composition in result["compositions"]:
+            if not isinstance(composition, str):
+                raise ValueError(f"active learning: a composition is {composition!r}: write it as a formula")
             parse_composition(composition)
     return result
 

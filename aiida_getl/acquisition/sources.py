@@ -45,6 +45,10 @@ class GlassRun:
     frames: Sequence[Atoms]
     run: str
 
+    def __post_init__(self) -> None:
+        if not len(self.frames):
+            raise ValueError(f"the run {self.run} ({self.id}) has no frames to label")
+
 
 @dataclass(frozen=True)
 class TargetStructure:

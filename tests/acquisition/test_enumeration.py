@@ -113,6 +113,23 @@ def test_a_target_with_a_new_element_proposes_it(sources):
     assert first.recipe["composition"] == "Al20Cu40Zr40"
 
 
+def test_no_more_than_can_be_looked_at(sources, model):
+    settings = {**FEW, "max_of_kind": 3}
+    first, other = (enumerate_candidates(*sources, settings, seed=seed, model=model) for seed in (0, 1))
+    kinds = [candidate.kind for candidate in first]
+    assert kinds.count("deformation") == 3
+    assert {c.key for c in first if c.kind == "deformation"} != {c.key for c in other if c.kind == "deformation"}
+
+
+def test_refuses_compositions_that_a_cell_cannot_have(sources):
+    with pytest.raises(ValueError, match="50 atoms are enough"):
+        enumerate_candidates(*sources, {**FEW, "compositions": ["Al2Cu49Zr49"]}, seed=0)
+    with pytest.raises(ValueError, match="as a formula"):
+        enumerate_candidates(*sources, {**FEW, "compositions": [{"Cu": 1}]}, seed=0)
+    with pytest.raises(ValueError, match="no frames"):
+        GlassRun("r", [], "g")
+
+
 def test_refuses_without_structures(sources):
     with pytest.raises(ValueError, match="there are none"):
         enumerate_candidates([], [], sources[2], FEW, seed=0)
