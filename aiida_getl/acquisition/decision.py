@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida_getl.acquisition.candidates import STRATEGIES, check_recipe, recipe_key
 from aiida_getl.acquisition.proposal import Proposal, choose
+from aiida_getl.acquisition.start import FEWEST_RUNS
 
 #: What a statement holds beside who makes it and when.
 STATEMENTS = {
@@ -41,7 +42,8 @@ def decide(proposal: Proposal, statement: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        For a statement that is incomplete, names an item that was not proposed, or approves nothing.
+        For a statement that is incomplete, names an item that was not proposed, approves nothing, or too little to
+        start from.
     """
     action = statement.get("action")
     if action not in STATEMENTS:
@@ -64,6 +66,8 @@ def decide(proposal: Proposal, statement: Mapping[str, Any]) -> dict[str, Any]:
     if action == "auto":
         budget = float("inf") if statement["budget"] is None else statement["budget"]
         numbers = choose(proposal, budget, statement["max_items"])
+        if _is_start(proposal) and len(numbers) < FEWEST_RUNS:
+            numbers = []
         return {**decision, "reason": _rule(statement), "chosen": [_kept(proposal, number) for number in numbers]}
     numbers = _numbers(proposal, statement["only"])
     chosen = [_kept(proposal, number) for number in numbers]
@@ -72,6 +76,10 @@ def decide(proposal: Proposal, statement: Mapping[str, Any]) -> dict[str, Any]:
         chosen.append({**item, "number": number})
     if not chosen:
         raise ValueError("nothing was approved: name items of the proposal, add others, or reject it")
+    if _is_start(proposal) and len(chosen) < FEWEST_RUNS:
+        raise ValueError(
+            f"{FEWEST_RUNS} cells or more are needed to start from: a model is tested on what it has not seen"
+        )
     return {**decision, "reason": str(statement["reason"] or ""), "chosen": chosen}
 
 
@@ -116,6 +124,10 @@ def _added(kind: str, recipe: dict[str, Any], description: str, n_atoms: int) ->
         "cost": None,
         "reason": "added by the person who decided",
     }
+
+
+def _is_start(proposal: Proposal) -> bool:
+    return proposal.assessment.n_structures == 0
 
 
 def _kept(proposal: Proposal, number: int) -> dict[str, Any]:

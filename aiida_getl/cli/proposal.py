@@ -104,6 +104,11 @@ def reject(identifier: str, reason: str, again: bool) -> None:
     """
     node, loop = find_proposal(identifier)
     check_open(node, loop)
+    if again and node.creator.process_label == "propose_start":
+        raise click.ClickException(
+            f"the proposal <{node.pk}> is the start, and there is no other: approve some of it (--only), add what you "
+            "would rather have (--add), or reject it without --again"
+        )
     decide_and_tell(node, loop, {"action": "reject", "again": again, "reason": reason}, {})
 
 

@@ -31,7 +31,7 @@ def test_the_rule_takes_the_top_of_the_list_within_both_budgets(proposal):
     assert numbers(auto(None, None)) == [1, 2, 3]
     assert numbers(auto(None, 2)) == [1, 2]
     assert numbers(auto(2.5, None)) == [1, 2]
-    assert numbers(auto(0.5, None)) == []
+    assert numbers(auto(1.5, None)) == []  # one run is no start
     decision = auto(2.5, 3)
     assert decision["automatic"]
     assert decision["action"] == "approve"
@@ -69,6 +69,7 @@ def test_a_person_rejects_for_a_reason(proposal):
     [
         (approve(only=[0, 2, 7]), r"no items \[0, 7\]: it has 1 to 3"),
         (approve(only=[]), "nothing was approved"),
+        (approve(only=[2]), "2 cells or more are needed to start from"),
         (approve(action="perhaps"), "a decision is 'perhaps'"),
         ({"action": "approve", "only": None, "add": [], "reason": ""}, r"lacks \['by', 'when'\]"),
         ({"action": "reject", "again": False, "reason": "  ", **WHO}, "rejected for a reason"),
