@@ -21,8 +21,9 @@ DEFAULT_CODES = {
     "pw": "pw@localhost",
     "lobster": "getl-cohp@localhost",
 }
-#: projwfc.x is for those who want the pseudopotentials' orbitals projected on; another name would be of no effect.
-CODES = {*DEFAULT_CODES, "projwfc"}
+#: projwfc.x is for those who want the pseudopotentials' orbitals projected on, `learn` for those whose daemon shall not
+#: be blocked by the learning; another name would be of no effect.
+CODES = {*DEFAULT_CODES, "projwfc", "learn"}
 REQUIRED = {"composition", "potential", "seed"}
 OPTIONAL = {"protocol", "overrides", "options", "codes", "label"}
 

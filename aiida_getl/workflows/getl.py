@@ -38,6 +38,8 @@ PLAIN_INPUTS = (
     "max_concurrent",
     "failures_max",
 )
+#: What learns, here or where a code says.
+LEARNING = {"etl_model": EtlModelWorkChain, "infer": InferWorkChain}
 FROM_PARENT = ("composition", "n_atoms", "potential", "seed")
 
 
@@ -87,8 +89,8 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
             **to_node,
         )
         spec.input("amplitudes", valid_type=orm.Dict, help="Strains of the deformations.", **to_node)
-        spec.expose_inputs(EtlModelWorkChain, namespace="etl_model", include=("settings",))
-        spec.expose_inputs(InferWorkChain, namespace="infer", include=("settings",))
+        for namespace, process_class in LEARNING.items():
+            spec.expose_inputs(process_class, namespace=namespace, include=("settings", "code", "options"))
         spec.input(
             "max_concurrent",
             valid_type=orm.Int,
@@ -139,14 +141,15 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
         """Return a builder with the inputs of a protocol.
 
         :param codes: mapping with codes or their labels for `lammps`, `pw`, `lobster` (or `getl-cohp`), and
-            `projwfc` where the bond analysis shall rest on its projections, see `LabelWorkChain`.
+            `projwfc` where the bond analysis shall rest on its projections, see `LabelWorkChain`, and `learn` where
+            the learning shall be jobs of it, not calcfunctions that block a worker of the daemon.
         :param composition: e.g. `Zr49Cu49Al2`.
         :param potential: ``SinglefileData`` of an EAM potential.
         :param seed: integer.
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's; the namespaces `melt_quench`, `large`,
             `label`, `etl_model` and `infer` take overrides of the protocols of those work chains.
-        :param options: mapping of scheduler options for `lammps` and `label`.
+        :param options: mapping of scheduler options for `lammps`, `label` and `learn`.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         options = options or {}
@@ -174,9 +177,13 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
             overrides=inputs.get("label"),
             options=options.get("label"),
         )
-        for namespace, process_class in (("etl_model", EtlModelWorkChain), ("infer", InferWorkChain)):
+        for namespace, process_class in LEARNING.items():
             protocol_inputs = process_class.get_protocol_inputs(inputs["protocols"][namespace], inputs.get(namespace))
             builder[namespace]["settings"] = protocol_inputs["settings"]
+            if "learn" in codes:
+                code = codes["learn"]
+                builder[namespace]["code"] = orm.load_code(code) if isinstance(code, str) else code
+                builder[namespace]["options"] = options.get("learn", {})
         builder.composition = composition
         builder.potential = potential
         builder.seed = seed
@@ -303,11 +310,13 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
                 structures=structures,
                 bonds=bonds,
                 failures=self.ctx.failures,
-                settings=self.inputs.etl_model.settings,
                 seed=self.ctx.seeds["learning"],
-                metadata={"call_link_label": "etl_model"},
+                **self._learning_inputs("etl_model"),
             )
         )
+
+    def _learning_inputs(self, namespace):
+        return {**self.inputs[namespace], "metadata": {"call_link_label": namespace}}
 
     def inspect_etl(self):
         """Stop without a model; wait for the large cell."""
@@ -326,8 +335,7 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
                 InferWorkChain,
                 model=self.ctx.etl.outputs.model,
                 structure=self.ctx.large.outputs.structure,
-                settings=self.inputs.infer.settings,
-                metadata={"call_link_label": "infer"},
+                **self._learning_inputs("infer"),
             )
         )
 

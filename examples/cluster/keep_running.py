@@ -1,25 +1,41 @@
-"""Start the daemon where it is not running or has lost its database. For cron, every ten minutes:
+"""Keep the daemon of a profile at work. For cron, every ten minutes:
 
     */10 * * * *  cd CLONE && AIIDA_PATH=$PWD .venv/bin/verdi run examples/cluster/keep_running.py
 
-A worker does not connect again when PostgreSQL was restarted below it: it drops the processes that it works on, whose
-last steps stay in the database, and those it takes up later. So a daemon that is older than the database server is
-stopped, the dropped processes are handed back, and a new one is started. The jobs on the cluster are not touched.
+- It is started where it is not running.
+- A worker does not connect again when PostgreSQL was restarted below it: it drops the processes that it works on, whose
+  last steps stay in the database, and those it takes up later. So a daemon that is older than the database server is
+  stopped, the dropped processes are handed back, and a new one is started.
+- Where more processes are unfinished than the workers have slots for, the last ones would wait for ever for a slot that
+  their own parents hold: workers are added.
+- Processes that AiiDA paused because the cluster was out of reach, or took no more jobs, are taken up again; those that
+  a person paused are left alone.
+
+The jobs on the cluster are not touched.
 """
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
 
 import psutil
 from aiida.engine.daemon import get_daemon_client
-from aiida.manage import get_manager
+from aiida.manage import get_config_option, get_manager
+from aiida.orm import ProcessNode, QueryBuilder
 from sqlalchemy import text
 
 #: A broken worker may take its time to stop, and so may the broker to notice.
 SECONDS = 120
+#: Share of the slots that may be taken before a worker is added.
+LOAD_MAX = 0.9
+#: Each takes about 250 MB.
+WORKERS_MAX = 16
+#: What AiiDA gives as the reason.
+PAUSED_BY_AIIDA = "Pausing after failed transport task"
+UNFINISHED = {"attributes.process_state": {"in": ["created", "waiting", "running"]}}
 
 
 def find_daemon() -> psutil.Process | None:
@@ -65,6 +81,28 @@ def hand_back() -> None:
         verdi("process", "repair", "--force")
 
 
+def add_workers() -> None:
+    """Add workers where the processes would fill the slots of those there are."""
+    slots, workers = get_config_option("daemon.worker_process_slots"), get_daemon_client().get_number_of_workers()
+    unfinished = QueryBuilder().append(ProcessNode, filters=UNFINISHED).count()
+    needed = math.ceil(unfinished / (LOAD_MAX * slots))
+    if needed > WORKERS_MAX:
+        print(f"{unfinished} processes for {WORKERS_MAX} workers: raise daemon.worker_process_slots, now {slots}.")
+        needed = WORKERS_MAX
+    if needed > workers:
+        print(f"{unfinished} processes for {workers * slots} slots: adding {needed - workers} workers.", flush=True)
+        verdi("daemon", "incr", str(needed - workers))
+
+
+def play_paused() -> None:
+    """Take up what AiiDA paused."""
+    paused = {"attributes.paused": True, "attributes.process_status": {"like": f"{PAUSED_BY_AIIDA}%"}}
+    numbers = QueryBuilder().append(ProcessNode, filters={**UNFINISHED, **paused}, project="id").all(flat=True)
+    if numbers:
+        print(f"{len(numbers)} processes had failed to reach the cluster, or to submit: trying again.", flush=True)
+        verdi("process", "play", "--timeout", "60", *map(str, numbers), check=False)
+
+
 def main() -> None:
     """Look, and mend what is broken."""
     daemon = find_daemon()
@@ -76,6 +114,9 @@ def main() -> None:
         stop(daemon)
         hand_back()
         verdi("daemon", "start", str(workers))
+    else:
+        add_workers()
+        play_paused()
 
 
 if __name__ == "__main__":

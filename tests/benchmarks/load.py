@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -238,6 +239,8 @@ def main() -> int:
     parser.add_argument("--max-concurrent", type=int, default=20, help="labels under way at a time")
     parser.add_argument("--slots", type=int, default=200, help="processes that a worker handles")
     arguments = parser.parse_args()
+    # Whoever ends it wants everything ended that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     with services() as (folder, settings):
         # Before AiiDA is imported, and for the daemon: its folder, `ssh cluster`, this folder's modules, this Python's
         # programs.

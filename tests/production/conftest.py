@@ -16,14 +16,16 @@ import psutil
 import pytest
 
 SERVICES = Path(__file__).parents[1] / "services" / "services.py"
+EXAMPLES = Path(__file__).parents[2] / "examples/cluster"
 #: Long enough for a busy machine; what is waited for comes much sooner.
-PATIENCE = 120
+PATIENCE = 300
 OPTIONS = {
     "runner.poll.interval": 1,
     "daemon.timeout": 60,
     # 1 s, 2 s, ... 64 s between the attempts: two minutes without a connection are survived.
     "transport.task_retry_initial_interval": 1,
     "transport.task_maximum_attempts": 8,
+    "daemon.worker_process_slots": 200,
     "warnings.rabbitmq_version": False,
     "warnings.showdeprecations": False,
 }
@@ -136,11 +138,11 @@ class Daemon:
 
         self.client = get_daemon_client(profile.name)
 
-    def start(self) -> None:
-        """Start two workers, where none are; a killed daemon leaves its number behind, which is no sign of life."""
+    def start(self, workers: int = 2) -> None:
+        """Start workers, where none are; a killed daemon leaves its number behind, which is no sign of life."""
         if not self._all():
-            self.client.start_daemon(number_workers=2)
-        wait_for(lambda: len(self.workers()) == 2, "two workers")
+            self.client.start_daemon(number_workers=workers)
+        wait_for(lambda: len(self.workers()) == workers, f"{workers} workers")
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes of the workers."""
@@ -290,6 +292,34 @@ def potential(production, cuzr_potential_path):
     from aiida.orm import SinglefileData
 
     return SinglefileData(cuzr_potential_path)
+
+
+@pytest.fixture
+def keep_running(production):
+    """Return a function that does what cron does, and returns what it printed."""
+
+    def run() -> str:
+        command = ["verdi", "-p", production.name, "run", str(EXAMPLES / "keep_running.py")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def change_options(daemon, production, aiida_config):
+    """Return a function that starts the daemon anew with other options, and so many workers."""
+
+    def restart(options, workers):
+        for option, value in options.items():
+            aiida_config.set_option(option, value, scope=production.name)
+        aiida_config.store()
+        daemon.stop()
+        daemon.start(workers)
+
+    yield restart
+    restart(OPTIONS, 2)
 
 
 class Gate:

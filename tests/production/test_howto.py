@@ -37,12 +37,13 @@ def clone(tmp_path, services, engine_path, qe_launcher):
         "computer.yaml", work_dir=str(work), mpirun_command=launcher, mpiprocs_per_machine=1, prepend_text=allow_root
     )
     change("ssh.yaml", use_login_shell=False, safe_interval=0.0)
-    for name, engine in (("lammps", "lmp"), ("pw-mpi", "pw.x"), ("projwfc", "projwfc.x"), ("getl-cohp", "getl-cohp")):
-        change(f"codes/{name}.yaml", filepath_executable=str(engine_path(engine)))
+    engines = {"lammps": "lmp", "pw-mpi": "pw.x", "projwfc": "projwfc.x"}
+    for name in (*engines, "getl-cohp", "getl-learn"):
+        change(f"codes/{name}.yaml", filepath_executable=str(engine_path(engines.get(name, name))))
     parts = {"n_runs": 1, "n_atoms": 8, "large_n_atoms": 32, "melt_quench": {"parameters": SHORT}}
     change(
         "campaign.yaml", protocol="fast", overrides={**parts, "sub_runs": ["as_quenched"]},
-        options={"lammps": SERIAL, "label": SERIAL},
+        options=dict.fromkeys(("lammps", "label", "learn"), SERIAL),
     )  # fmt: skip
     return tmp_path
 

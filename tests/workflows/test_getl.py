@@ -37,12 +37,13 @@ SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
 
 
 @pytest.fixture
-def builder(lammps_code, pw_code, cohp_code, paw_family, cuzr_potential):
+def builder(lammps_code, pw_code, cohp_code, engine_code, paw_family, cuzr_potential):
     """Return a function that builds the inputs of a tiny campaign, with the changes given."""
 
-    def build(label=None, overrides=None, **changes):
+    def build(label=None, overrides=None, learn=False, **changes):
+        codes = {"lammps": lammps_code, "pw": pw_code, "lobster": cohp_code}
         arguments = {
-            "codes": {"lammps": lammps_code, "pw": pw_code, "lobster": cohp_code},
+            "codes": codes | ({"learn": engine_code("getl-learn")} if learn else {}),
             "composition": "CuZr",
             "potential": cuzr_potential,
             "seed": 5,
@@ -187,6 +188,13 @@ def check_cache(found, builder, failed):
         assert third.outputs.predictions.get_strength() == pytest.approx(
             again.outputs.predictions.get_strength(), abs=0
         )
+        # What learns may be elsewhere, and learns the same.
+        _, learned = run_get_node(builder(learn=True))
+        assert learned.is_finished_ok, learned.exit_message
+        anew = [job for job in jobs(learned) if not job.base.caching.is_created_from_cache]
+        assert {job.process_label for job in anew} == {"LearnCalculation"}
+        assert len(anew) == 4
+        assert (learned.outputs.predictions.get_strength() == again.outputs.predictions.get_strength()).all()
         # The limit that all labels exceed takes no engine either, since they are in the cache.
         _, refused = run_get_node(builder(label={"spilling_max": 1e-6}))
     assert refused.exit_status == 402
