@@ -166,6 +166,9 @@ def test_train(trained):
         (["small", "--set", "max_bonds"], 2, "give NAME=VALUE"),
         (["small", "--set", "max_bonsd=3"], 1, "unknown training settings ['max_bonsd']"),
         (["small", "--set", "group_by=glass"], 1, "group_by is 'glass'"),
+        (["small", "--set", "selection=best"], 1, "selection is 'best': choose from ['random', 'stratified'"),
+        (["small", "--set", "prior_mean=linear"], 1, "prior_mean is 'linear': choose from ['exponential', 'zero']"),
+        (["small", "--set", "descriptor=soap"], 1, "descriptor follows from the data set"),
         (["small", "--set", "min_bonds=1000"], 1, "no bond type has enough bonds"),
         (["small", "--protocol", "quick"], 1, "quick"),
         (["small", "--seed", "-1"], 2, "--seed"),
@@ -257,7 +260,10 @@ def test_evaluate_on_another_glass(trained, other_glass, tmp_path):
 
 def test_evaluate_on_groups_left_out(trained, tmp_path):
     dbi = orm.QueryBuilder().append(DbiData, filters={"label": "small"}).one()[0]
-    status, output = call("model", "evaluate", dbi.pk, *QUICK, "--set", "group_by=random", "--results", tmp_path)
+    choices = [
+        part for text in ("group_by=random", "selection=leverage", "prior_mean=zero") for part in ("--set", text)
+    ]
+    status, output = call("model", "evaluate", dbi.pk, *QUICK, *choices, "--results", tmp_path)
     assert status == 0, output
     assert "(by random) predicted from the others; LEAKY" in output
 

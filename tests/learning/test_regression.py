@@ -174,6 +174,8 @@ def test_bad_input_is_refused():
         BondRegressor().fit(X[:2], y[:2])
     with pytest.raises(ValueError, match="one strength for each"):
         BondRegressor().fit(X, y[:4])
+    with pytest.raises(ValueError, match=r"no prior mean 'linear': choose from \['exponential', 'zero'\]"):
+        BondRegressor(mean="linear").fit(X, y)
     y[2] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         BondRegressor().fit(X, y)
