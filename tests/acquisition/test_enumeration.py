@@ -11,7 +11,12 @@ from aiida_getl.structures.cutting import cut_cell
 from aiida_getl.structures.deformation import deform
 from aiida_getl.structures.packing import random_packing
 
-FEW = {"deformations": {"shear": [0.2], "compression_x": [-0.1]}, "n_frames": 2, "n_cells": 2}
+FEW = {
+    "deformations": {"shear": [0.2], "compression_x": [-0.1]},
+    "n_frames": 2,
+    "n_cells": 2,
+    "n_compositions": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def test_all_kinds(sources, model):
         "deformation": 6,
         "frame": 2,
         "run": 1,
-        "composition": 4,
+        "composition": 2,
         "cell": 2,
     }
     assert len({candidate.key for candidate in found}) == len(found)
