@@ -105,8 +105,9 @@ def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCos
     ends = _last_results(pks)
     found = []
     unaccounted = {}
-    for pk, uuid, start, kind, cached, *job in [*_rows(pks, orm.CalcFunctionNode), *_rows(pks, orm.CalcJobNode)]:
-        computer, state, resources, queue, accounting = job or (None,) * 5
+    functions = _rows(pks, orm.CalcFunctionNode, _COLUMNS)
+    for pk, uuid, start, kind, *job in [*functions, *_rows(pks, orm.CalcJobNode, _COLUMNS + _JOB_COLUMNS)]:
+        computer, accounting = job or (None, None)
         cost = JobCost(
             pk=pk,
             uuid=uuid,
@@ -123,7 +124,7 @@ def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCos
         if job:
             accounted = read_accounting(accounting or "")
             if accounted is None:
-                unaccounted[pk] = cost, state, resources or {}, queue or {}
+                unaccounted[pk] = cost
             else:
                 cores, seconds, core_seconds = accounted
                 hours = core_seconds / 3600
@@ -132,36 +133,39 @@ def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCos
             cost = _with_time(replace(cost, cores=1), max(0.0, (ends[pk] - start).total_seconds()), RESULTS)
         else:
             cost = replace(cost, missing="it left no results")
-        found.append((start, pk, cached, cost))
+        found.append((start, pk, cost))
     reports = _reports(set(unaccounted))
-    complete = {pk: _with_job(*known, reports.get(pk, {})) for pk, known in unaccounted.items()}
-    return [
-        _from_cache(complete.get(pk, cost), cached)
-        for _, pk, cached, cost in sorted(found, key=lambda entry: entry[:2])
-    ]
+    complete = {
+        pk: _with_job(unaccounted[pk], state, resources or {}, queue or {}, reports.get(pk, {}))
+        for pk, state, resources, queue in _rows(set(unaccounted), orm.CalcJobNode, _QUEUE_COLUMNS)
+    }
+    cached = _cached(pks)
+    costs = [complete.get(pk, cost) for _, pk, cost in sorted(found, key=lambda entry: entry[:2])]
+    return [_from_cache(cost) if cost.pk in cached else cost for cost in costs]
 
 
-#: Columns of every calculation, and of jobs.
-_COLUMNS = ("id", "uuid", "ctime", "attributes.process_label", "extras._aiida_cached_from")
-_JOB_COLUMNS = (
-    "dbcomputer_id",
-    "attributes.process_state",
-    "attributes.resources",
-    "attributes.last_job_info",
-    "attributes.detailed_job_info.stdout",
-)
+#: Columns of every calculation, of jobs, and of jobs that no accounting tells of: each value of a row takes its time.
+_COLUMNS = ("id", "uuid", "ctime", "attributes.process_label")
+_JOB_COLUMNS = ("dbcomputer_id", "attributes.detailed_job_info.stdout")
+_QUEUE_COLUMNS = ("id", "attributes.process_state", "attributes.resources", "attributes.last_job_info")
 
 
-def _rows(pks: set[int], node_class: type[orm.CalculationNode]) -> Iterator[list[Any]]:
-    columns = _COLUMNS + (_JOB_COLUMNS if node_class is orm.CalcJobNode else ())
+def _rows(pks: set[int], node_class: type[orm.CalculationNode], columns: tuple[str, ...]) -> Iterator[list[Any]]:
     for part in parts(pks):
         query = orm.QueryBuilder().append(node_class, filters={"id": {"in": part}}, project=list(columns))
         yield from query.iterall()
 
 
-def _from_cache(cost: JobCost, cached: str | None) -> JobCost:
-    if cached is None:
-        return cost
+def _cached(pks: set[int]) -> set[int]:
+    """Return the calculations that came from the cache."""
+    found: set[int] = set()
+    for part in parts(pks):
+        filters = {"id": {"in": part}, "extras": {"has_key": "_aiida_cached_from"}}
+        found.update(orm.QueryBuilder().append(orm.CalculationNode, filters=filters, project="id").all(flat=True))
+    return found
+
+
+def _from_cache(cost: JobCost) -> JobCost:
     return replace(cost, core_hours=0.0, saved=cost.core_hours, source=CACHE, missing="")
 
 
@@ -238,12 +242,19 @@ def _codes(pks: set[int]) -> dict[int, str]:
     """Return the full labels of the codes that ran."""
     found = {}
     for part in parts(pks):
-        query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": part}}, project="id", tag="job")
-        # The query builder takes any data for an `AbstractCode`: the name of the link tells.
-        query.append(orm.Data, with_outgoing="job", edge_filters={"label": "code"}, project="id")
-        found.update(dict(query.iterall()))
-    names = {code: orm.load_node(code).full_label for code in set(found.values())}
-    return {job: names[code] for job, code in found.items()}
+        for code in _codes_of(part):
+            query = orm.QueryBuilder().append(orm.Data, filters={"id": code.pk}, tag="code")
+            query.append(orm.CalcJobNode, with_incoming="code", filters={"id": {"in": part}}, project="id")
+            found |= dict.fromkeys(query.all(flat=True), code.full_label)
+    return found
+
+
+def _codes_of(jobs: list[int]) -> list[orm.AbstractCode]:
+    """Return the few codes of many jobs."""
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": jobs}}, tag="job")
+    # The query builder takes any data for an `AbstractCode`: the name of the link tells.
+    query.append(orm.Data, with_outgoing="job", edge_filters={"label": "code"}, project="id")
+    return [orm.load_node(pk) for pk in query.distinct().all(flat=True)]
 
 
 def _reports(pks: set[int]) -> dict[int, dict[str, Any]]:
