@@ -62,6 +62,11 @@ def propose(
     wide = sample_bonds([structure.atoms for structure in target], model, MAX_ASSESSED, seed)
     if assessment is None:
         assessment = assess(model, table, target, settings, seed, sample=wide)
+    elif set(assessment.types) != set(wide):
+        raise ValueError(
+            f"the assessment is of bond types {sorted(assessment.types)}, and the target has {sorted(wide)}: "
+            "give that of this target"
+        )
 
     rng = np.random.default_rng((seed, 1))
     weights = {name: value for name, value in assessment.weights.items() if value > 0.0}

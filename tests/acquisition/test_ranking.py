@@ -201,6 +201,12 @@ def test_refuses_twins_and_unknown_costs(model, table, target, candidates):
         propose(model, table, target, candidates, {"lobster": CostModel()}, {}, seed=0)
 
 
+def test_refuses_the_assessment_of_another_target(model, table, target, candidates, proposal):
+    other = replace(proposal.assessment, types={"Al-Al": proposal.assessment.types["Zr-Cu"]}, weights={"Al-Al": 1.0})
+    with pytest.raises(ValueError, match="of this target"):
+        propose(model, table, target, candidates, {}, {}, seed=0, assessment=other)
+
+
 def test_choose(proposal):
     one = proposal.items[0].cost
     assert choose(proposal, budget=1e9) == [item.index for item in proposal]
