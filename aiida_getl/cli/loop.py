@@ -47,7 +47,7 @@ def start(config: Path, dry_run: bool) -> None:
     from aiida.manage import get_manager
 
     from aiida_getl.cli.loop_config import build_loop, read_loop_config
-    from aiida_getl.report.loop import describe_plan
+    from aiida_getl.cli.loop_text import describe_plan
     from aiida_getl.setup.daemon import ensure_daemon
     from aiida_getl.workflows.active_learning import ActiveLearningWorkChain
 
@@ -85,7 +85,7 @@ def status(identifier: str) -> None:
     Example:
         aiida-getl loop status 123
     """
-    from aiida_getl.report.loop import describe_status
+    from aiida_getl.cli.loop_text import describe_status
 
     click.echo(describe_status(find_loop(identifier)))
 
@@ -101,11 +101,13 @@ def report(identifier: str, results: Path) -> None:
     Example:
         aiida-getl loop report 123 --results results
     """
-    from aiida_getl.report.loop import describe_iterations, draw_iterations
+    from aiida_getl.cli.loop_text import describe_iterations
+    from aiida_getl.report.loop import draw_iterations
+    from aiida_getl.workflows.decisions import find_records
 
     node = find_loop(identifier)
     click.echo(describe_iterations(node))
-    figure = draw_iterations(node, results / "active_learning.png")
+    figure = draw_iterations(find_records(node), results / "active_learning.png")
     if figure is not None:
         click.echo(f"Figure      {figure}")
 

@@ -33,7 +33,7 @@ def show(identifier: str, as_json: bool) -> None:
     Example:
         aiida-getl proposal show 123
     """
-    from aiida_getl.report.proposals import describe_decision, describe_proposal
+    from aiida_getl.cli.proposal_text import describe_decision, describe_proposal
     from aiida_getl.workflows.decisions import find_decision
 
     node, loop = find_proposal(identifier)
@@ -141,7 +141,7 @@ def check_is_loop(node: orm.Node) -> None:
 
 def check_open(node: orm.Dict, loop: orm.WorkChainNode) -> None:
     """Refuse a decision that nothing would follow."""
-    from aiida_getl.report.proposals import describe_decision
+    from aiida_getl.cli.proposal_text import describe_decision
     from aiida_getl.workflows.decisions import find_decision, find_proposals
 
     decision = find_decision(node)
@@ -168,7 +168,7 @@ def decide_and_tell(
 
     from aiida_getl.calculations.functions.decide import decide
     from aiida_getl.cli.people import signature, wake
-    from aiida_getl.report.proposals import describe_decision
+    from aiida_getl.cli.proposal_text import describe_decision
     from aiida_getl.workflows.decisions import find_decision
 
     made, process = decide.run_get_node(

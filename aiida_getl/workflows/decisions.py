@@ -1,6 +1,8 @@
-"""Where the decisions on proposals are: in the graph, as children of the proposal that they were made on."""
+"""Where proposals, decisions and records of loops are in the graph."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from aiida import orm
 
@@ -53,3 +55,29 @@ def find_stop_request(loop: orm.WorkChainNode) -> orm.Dict | None:
     query.append(orm.Dict, filters={"attributes.loop": loop.uuid}, with_incoming="request", tag="stop")
     query.order_by({"stop": {"id": "asc"}})
     return query.first(flat=True)
+
+
+def find_records(loop: orm.WorkChainNode) -> list[dict[str, Any]]:
+    """Return the records of the iterations of a loop, oldest first."""
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": loop.pk}, tag="loop")
+    query.append(
+        orm.CalcFunctionNode,
+        filters={"attributes.process_label": "record_iteration", "attributes.exit_status": 0},
+        with_incoming="loop",
+        tag="recorder",
+    )
+    query.append(orm.Dict, with_incoming="recorder", tag="record")
+    query.order_by({"record": {"id": "asc"}})
+    return [record.get_dict() for record in query.all(flat=True)]
+
+
+def find_last_assessment(loop: orm.WorkChainNode) -> dict[str, Any] | None:
+    """Return the last assessment of a loop, None if there is none yet."""
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": loop.pk}, tag="loop")
+    query.append(
+        orm.CalcFunctionNode, filters={"attributes.process_label": "assess"}, with_incoming="loop", tag="assess"
+    )
+    query.append(orm.Dict, with_incoming="assess", tag="assessment")
+    query.order_by({"assessment": {"id": "desc"}})
+    found = query.first(flat=True)
+    return None if found is None else found.get_dict()
