@@ -20,7 +20,7 @@ MARKS = """name => [...document.querySelectorAll(`#chart-${name} svg.panel`)].ma
 
 def test_nothing_goes_wrong_and_nothing_is_asked_for(visit, report_file):
     there = visit()
-    there.page.wait_for_function("document.getElementById('view').dataset.frames > 0")
+    there.page.locator("#view[data-state=still]").wait_for()
     assert there.seen.complaints == []
     assert there.seen.requests == [report_file.as_uri()]
 
