@@ -140,7 +140,7 @@ def _in_words(name: str, amplitude: float) -> str:
     kind, _, axes = name.partition("_")
     if kind == "isotropic":
         return f"{100 * amplitude:+g} % isotropic {axes}"
-    return f"{100 * abs(amplitude):g} % {kind} along {' on '.join(reversed(axes))}"
+    return f"{100 * abs(amplitude):g} % {kind} {axes if kind == 'shear' else 'along ' + axes}"
 
 
 def _frames(runs: Sequence[GlassRun], known: Sequence[Atoms], n_frames: int) -> list[Maker]:

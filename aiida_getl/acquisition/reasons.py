@@ -71,14 +71,21 @@ def _of_modelled(
     share = np.cumsum(np.maximum(before - after, 0.0)[order])
     centre = round(float(distance[order][np.searchsorted(share, 0.5 * share[-1])]), 1)
     near = np.abs(distance - centre) <= HALF_RANGE
+    about = "about " if candidate.surrogate else ""
     own = round(multiple * cell.n * float(np.mean(np.abs(cell.distance - centre) <= HALF_RANGE)))
+    if own:
+        holds = f"{about}{own} {name} bonds near {centre:.1f} Å"
+    else:
+        shortest, longest, count = cell.distance.min(), cell.distance.max(), round(multiple * cell.n)
+        holds = (
+            f"{about}{count} {name} bonds from {shortest:.1f} to {longest:.1f} Å, which tell of those near "
+            f"{centre:.1f} Å too"
+        )
     outside = float(extrapolated[near].mean())
-    told = (
-        f": {100 * outside:.0f} % of the target's such bonds lie outside the training data; labelling"
-        if (outside >= 0.01)
-        else " like the target's: labelling"
-    )
+    news = "the target has such bonds within what is labelled"
+    if outside >= 0.01:
+        news = f"{100 * outside:.0f} % of the target's such bonds lie outside the training data"
     return (
-        f"{candidate.description} has {'about ' if candidate.surrogate else ''}{own} {name} bonds near {centre:.1f} Å"
-        f"{told} it should lower their standard deviation from {before[near].mean():.3f} to {after[near].mean():.3f} eV"
+        f"{candidate.description} has {holds}: {news}; labelling it should lower their standard deviation "
+        f"from {before[near].mean():.3f} to {after[near].mean():.3f} eV"
     )

@@ -9,8 +9,11 @@ import pytest
 from aiida_getl.acquisition.assessment import Assessment, assess
 from aiida_getl.acquisition.candidates import Candidate
 from aiida_getl.acquisition.cost import CostModel
+from aiida_getl.acquisition.gain import Choice
 from aiida_getl.acquisition.proposal import Proposal, choose
 from aiida_getl.acquisition.ranking import propose, strategy_weights
+from aiida_getl.acquisition.reasons import reason
+from aiida_getl.acquisition.sampling import sample_bonds
 from aiida_getl.acquisition.settings import deformation_matrix
 from aiida_getl.acquisition.sources import TargetStructure
 from aiida_getl.acquisition.stopping import stop_reason
@@ -163,6 +166,22 @@ def test_reasons(proposal):
         assert "standard deviation from 0." in item.reason
         assert ("stand-in" in item.reason) == item.surrogate
     assert "outside the training data" in proposal.items[0].reason
+
+
+def test_reason_of_a_cell_that_tells_of_others(model, table, target, candidates):
+    """Long bonds only, where the gain is in short ones."""
+    cell = {"Zr-Zr": sample_bonds([candidates[2].atoms], model, 500, 0)["Zr-Zr"]}
+    own = cell["Zr-Zr"]
+    long = own.distance > 3.6
+    cell = {"Zr-Zr": replace(own, X=own.X[long], n=int(long.sum()))}
+    asked = sample_bonds([structure.atoms for structure in target], model, 500, 0)
+    before = np.full(len(asked["Zr-Zr"]), 0.05)
+    after = np.where(asked["Zr-Zr"].distance < 2.6, 0.03, 0.05)
+    choice = Choice(0, 0.01, {"Zr-Zr": 0.01}, {"Zr-Zr": before}, {"Zr-Zr": after})
+    told = {"Zr-Zr": np.zeros(len(before), dtype=bool)}
+    text = reason(candidates[2], choice, {"Zr-Zr": 1.0}, asked, told, cell, {})
+    assert f"has {cell['Zr-Zr'].n} Zr-Zr bonds from 3." in text
+    assert "within what is labelled" in text
 
 
 def test_a_type_without_a_model_has_a_stated_gain(table, settings, target, candidates):
