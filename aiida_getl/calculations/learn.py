@@ -20,6 +20,8 @@ NEEDS = {
     "validate": ("dbi", "settings", "seed"),
     "train": ("dbi", "settings", "seed", "validation"),
     "learning_curve": ("dbi", "settings", "seed"),
+    "importance": ("dbi", "settings", "seed"),
+    "tune": ("dbi", "candidates", "settings", "seed"),
     "evaluate": ("model", "dbi"),
     "predict": ("model", "structure", "settings"),
 }
@@ -57,6 +59,9 @@ class LearnCalculation(CalcJob):
         spec.input_namespace("failures", dynamic=True, required=False, help="Why a sub-run has no label (`Dict`).")
         spec.input("settings", valid_type=orm.Dict, required=False, serializer=orm.to_aiida_type)
         spec.input("seed", valid_type=orm.Int, required=False, serializer=orm.to_aiida_type)
+        spec.input(
+            "candidates", valid_type=orm.List, required=False, serializer=orm.to_aiida_type, help="To tune with."
+        )
         spec.input("validation", valid_type=orm.Dict, required=False, help="Metrics that the model is to carry.")
         spec.inputs.validator = validate_inputs
 
@@ -65,6 +70,8 @@ class LearnCalculation(CalcJob):
         spec.output("validation", valid_type=orm.Dict, required=False, help="Of `validate`.")
         spec.output("metrics", valid_type=orm.Dict, required=False, help="Of `evaluate`.")
         spec.output("parity", valid_type=orm.ArrayData, required=False, help="Of `validate` and `evaluate`.")
+        spec.output("importance", valid_type=orm.Dict, required=False, help="Of `importance`.")
+        spec.output("tuning", valid_type=orm.Dict, required=False, help="Of `tune`.")
         spec.output("curve", valid_type=orm.Dict, required=False, help="Of `learning_curve`.")
         spec.output("bonds", valid_type=orm.ArrayData, required=False, help="Of `predict` (`getl.bonds`).")
 
@@ -119,6 +126,16 @@ def _learning_curve(inputs, folder: Path) -> dict:
     return job | {"selections": selections, "sizes": job["settings"].pop("sizes", None)}
 
 
+def _importance(inputs, folder: Path) -> dict:
+    job = _on_table(inputs, folder)
+    return job | {"n_repeats": job["settings"].pop("n_repeats", 5)}
+
+
+def _tune(inputs, folder: Path) -> dict:
+    job = _on_table(inputs, folder)
+    return job | {"nested": job["settings"].pop("nested", True), "candidates": inputs.candidates.get_list()}
+
+
 def _evaluate(inputs, folder: Path) -> dict:
     training = inputs.get("training")
     table, structures, _ = unseen_labels(inputs.dbi, training)
@@ -141,6 +158,8 @@ PREPARE = {
     "validate": _on_table,
     "train": _on_table,
     "learning_curve": _learning_curve,
+    "importance": _importance,
+    "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
 }

@@ -78,6 +78,12 @@ def metrics_nodes(arrays: dict[str, NDArray], attributes: dict[str, Any]) -> tup
     return orm.Dict(attributes), parity
 
 
+def tuned(found: dict[str, Any], candidates: list[dict[str, Any]], settings: dict[str, Any]) -> orm.Dict:
+    """Return what tuning found, with the candidates and the settings of the ``best``, which are ready to train with."""
+    best = settings | candidates[found["tuning"]["best"]]
+    return orm.Dict({**found, "candidates": candidates, "best": best})
+
+
 def to_atoms(structure, frame: int | None = None) -> Atoms:
     """Return the structure of a ``StructureData``, or a frame of a ``TrajectoryData``, counted from 0.
 

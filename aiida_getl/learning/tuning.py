@@ -16,8 +16,8 @@ from aiida_getl.learning.splits import folds, group_labels
 from aiida_getl.learning.training import descriptor_of, grouping, methods, within_reach
 from aiida_getl.learning.validation import Progress, Validation, split_by_type
 
-#: These decide what is tested: candidates that differ in them cannot be compared.
-SAME_FOR_ALL = ("r_max", "min_bonds", "group_by", "max_folds", "learning_curve")
+#: These decide what is tested, or come with the data: candidates that differ in them cannot be compared.
+SAME_FOR_ALL = ("r_max", "min_bonds", "group_by", "max_folds", "learning_curve", "descriptor")
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,51 @@ def nested_validation(
     return NestedValidation(Validation(by, len(np.unique(groups)), metrics, predictions, {}, skipped), choices)
 
 
+def tune_and_judge(
+    table: BondTable,
+    candidates: Sequence[dict[str, Any]],
+    settings: dict[str, Any],
+    seed: int,
+    nested: bool = True,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Return, as JSON types, which candidate is best and what tuning achieves.
+
+    Parameters
+    ----------
+    table, candidates, settings, seed, progress : as for :func:`tune`
+    nested : whether to measure what tuning achieves, see :func:`nested_validation`
+
+    Returns
+    -------
+    ``tuning``; ``nested``, the attributes of the validation and the ``choices`` of the folds, or None; then
+    ``not_nested`` says why, e.g. that there are too few groups.
+
+    Raises
+    ------
+    ValueError
+        As :func:`tune`.
+    """
+    result: dict[str, Any] = {
+        "tuning": tune(table, candidates, settings, seed, progress).to_attributes(),
+        "nested": None,
+        "not_nested": "it was not asked for",
+    }
+    if nested:
+        try:
+            achieved = nested_validation(table, candidates, settings, seed, progress)
+        except ValueError as exception:
+            return result | {"not_nested": str(exception)}
+        choices = [choice.to_attributes() for choice in achieved.choices]
+        result |= {"nested": achieved.validation.to_arrays()[1] | {"choices": choices}, "not_nested": None}
+    return result
+
+
 def _with(candidate: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(candidate, dict):
         raise ValueError(f"a candidate for tuning is {candidate!r}: it must name settings and their values")
     if fixed := sorted(set(candidate) & set(SAME_FOR_ALL)):
-        raise ValueError(f"candidates for tuning cannot differ in {fixed}, which decide what is tested")
+        raise ValueError(f"candidates for tuning cannot differ in {fixed}, which the data and the test decide")
     return validate_settings({**settings, **candidate})
 
 

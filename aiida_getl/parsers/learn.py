@@ -11,7 +11,7 @@ from aiida.parsers import Parser
 
 from aiida_getl.data.collect import collect
 from aiida_getl.data.dbi import DbiData
-from aiida_getl.data.results import bonds_of_prediction, metrics_nodes, to_atoms, trained_model, unseen_labels
+from aiida_getl.data.results import bonds_of_prediction, metrics_nodes, to_atoms, trained_model, tuned, unseen_labels
 from aiida_getl.runner import files
 
 
@@ -65,6 +65,15 @@ def _learning_curve(inputs, folder: Path) -> dict[str, orm.Data]:
     return {"curve": orm.Dict(files.read(folder, files.RESULT)[1])}
 
 
+def _importance(inputs, folder: Path) -> dict[str, orm.Data]:
+    return {"importance": orm.Dict(files.read(folder, files.RESULT)[1])}
+
+
+def _tune(inputs, folder: Path) -> dict[str, orm.Data]:
+    settings = {name: value for name, value in inputs.settings.get_dict().items() if name != "nested"}
+    return {"tuning": tuned(files.read(folder, files.RESULT)[1], inputs.candidates.get_list(), settings)}
+
+
 def _evaluate(inputs, folder: Path) -> dict[str, orm.Data]:
     arrays, attributes = files.read(folder, files.RESULT)
     _, _, counts = unseen_labels(inputs.dbi, inputs.training if "training" in inputs else None)
@@ -82,6 +91,8 @@ READ = {
     "validate": _validate,
     "train": _train,
     "learning_curve": _learning_curve,
+    "importance": _importance,
+    "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
 }

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from aiida_getl.exchange.predictions import BondRecords
+from aiida_getl.learning.importance import permutation_importance
 from aiida_getl.learning.learning_curve import learning_curve
 from aiida_getl.learning.settings import complete_settings
 from aiida_getl.learning.training import train
 from aiida_getl.learning.transfer import describe_again, evaluate
+from aiida_getl.learning.tuning import tune_and_judge
 from aiida_getl.learning.validation import Progress, validate
 from aiida_getl.runner import files
 
@@ -75,6 +77,18 @@ def _learning_curve(folder: Path, job: dict[str, Any], progress: Progress) -> No
     files.write(folder, files.RESULT, {}, curve.to_attributes())
 
 
+def _importance(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    table = files.read_table(folder, "table")
+    found = permutation_importance(table, _settings(job), job["seed"], job["n_repeats"], progress)
+    files.write(folder, files.RESULT, {}, found.to_attributes())
+
+
+def _tune(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    table = files.read_table(folder, "table")
+    found = tune_and_judge(table, job["candidates"], _settings(job), job["seed"], job["nested"], progress)
+    files.write(folder, files.RESULT, {}, found)
+
+
 def _evaluate(folder: Path, job: dict[str, Any], progress: Progress) -> None:
     training = files.read_table(folder, "training") if job["training"] else None
     table, structures = files.read_table(folder, "table"), files.read_structures(folder, "structures")
@@ -94,6 +108,8 @@ TASKS: dict[str, Callable[[Path, dict[str, Any], Progress], None]] = {
     "train": _train,
     "validate": _validate,
     "learning_curve": _learning_curve,
+    "importance": _importance,
+    "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
 }

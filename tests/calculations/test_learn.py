@@ -10,9 +10,11 @@ from plumpy.utils import AttributesFrozendict
 
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.evaluate import evaluate
+from aiida_getl.calculations.functions.importance import importance
 from aiida_getl.calculations.functions.learning_curve import learning_curve
 from aiida_getl.calculations.functions.predict import predict
 from aiida_getl.calculations.functions.train import train
+from aiida_getl.calculations.functions.tune import tune
 from aiida_getl.calculations.functions.validate import validate
 from aiida_getl.calculations.learn import PREPARE, LearnCalculation
 from aiida_getl.data.bonds import BondStrengthsData
@@ -104,6 +106,14 @@ def test_every_task_gives_what_its_calcfunction_gives(run_job, labels, cell):
     options = orm.Dict({**SETTINGS, "sizes": [8, 16], "selections": ["random"]})
     outputs = run_job("learning_curve", dbi=dbi, settings=options, seed=seed)
     assert outputs["curve"].get_dict() == learning_curve(dbi, options, seed).get_dict()
+
+    options = orm.Dict({**SETTINGS, "n_repeats": 1})
+    outputs = run_job("importance", dbi=dbi, settings=options, seed=seed)
+    assert outputs["importance"].get_dict() == importance(dbi, options, seed).get_dict()
+
+    candidates, options = orm.List([{}, {"max_bonds": 20}]), orm.Dict({**SETTINGS, "nested": False})
+    outputs = run_job("tune", dbi=dbi, candidates=candidates, settings=options, seed=seed)
+    assert outputs["tuning"].get_dict() == tune(dbi, candidates, options, seed).get_dict()
 
 
 def test_what_is_refused_there_is_said_here(code, labels):

@@ -1,11 +1,10 @@
 """Choose between settings of the learning, and measure what choosing achieves."""
 
-from aiida import orm
 from aiida.engine import ExitCode, calcfunction
 
+from aiida_getl.data.results import tuned
 from aiida_getl.learning.settings import complete_settings
-from aiida_getl.learning.tuning import nested_validation
-from aiida_getl.learning.tuning import tune as tune_table
+from aiida_getl.learning.tuning import tune_and_judge
 from aiida_getl.progress import report
 
 
@@ -25,27 +24,7 @@ def tune(dbi, candidates, settings, seed):
     nested = options.pop("nested", True)
     try:
         complete = complete_settings(options, dbi.descriptors)
-        for candidate in choices:
-            complete_settings(options | candidate if isinstance(candidate, dict) else options, dbi.descriptors)
-        table = dbi.get_table()
-        tuning = tune_table(table, choices, complete, seed.value, report)
+        found = tune_and_judge(dbi.get_table(), choices, complete, seed.value, nested, report)
     except ValueError as exception:
         return ExitCode(401, str(exception))
-    result = {
-        "candidates": choices,
-        "tuning": tuning.to_attributes(),
-        "best": options | choices[tuning.best],
-        "nested": None,
-        "not_nested": "it was not asked for",
-    }
-    if nested:
-        try:
-            achieved = nested_validation(table, choices, complete, seed.value, report)
-        except ValueError as exception:
-            result["not_nested"] = str(exception)
-        else:
-            result["not_nested"] = None
-            result["nested"] = achieved.validation.to_arrays()[1] | {
-                "choices": [choice.to_attributes() for choice in achieved.choices]
-            }
-    return orm.Dict(result)
+    return tuned(found, choices, options)

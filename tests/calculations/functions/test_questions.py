@@ -71,7 +71,7 @@ def test_tuning_without_nesting(dbi):
         (["max_bonds"], "is 'max_bonds': it must name settings"),
         ([{}, {"max_bond": 5}], "unknown training settings ['max_bond']"),
         ([{"group_by": "random"}], "cannot differ in ['group_by']"),
-        ([{"descriptor": {}}], "descriptor follows from the data set"),
+        ([{"descriptor": {}}], "cannot differ in ['descriptor']"),
     ],
 )
 def test_bad_candidates_are_refused(dbi, candidates, message):
