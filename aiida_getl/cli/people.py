@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -28,10 +29,12 @@ def signature() -> dict[str, Any]:
     }
 
 
-def wake(process: orm.ProcessNode) -> bool:
+def wake(process: orm.ProcessNode, went_on: Callable[[], bool]) -> bool:
     """Play a process until it is seen to go on; return whether it was.
 
     The daemon is started if it does not run: a process that waits for a decision looks for it when it is taken up.
+
+    :param went_on: tells whether the process, although paused, waits for something else by now.
     """
     from aiida.engine.daemon.client import DaemonException
     from aiida.manage import get_manager
@@ -48,7 +51,7 @@ def wake(process: orm.ProcessNode) -> bool:
         # Also where it is not paused yet: it may be about to be.
         _play(process)
         node = orm.load_node(process.pk)
-        if node.is_terminated or not node.paused:
+        if node.is_terminated or not node.paused or went_on():
             return True
         time.sleep(1)
     return False

@@ -169,7 +169,7 @@ def decide_and_tell(
     from aiida_getl.calculations.functions.decide import decide
     from aiida_getl.cli.people import signature, wake
     from aiida_getl.cli.proposal_text import describe_decision
-    from aiida_getl.workflows.decisions import find_decision
+    from aiida_getl.workflows.decisions import find_decision, find_proposals
 
     made, process = decide.run_get_node(
         proposal=node,
@@ -185,7 +185,7 @@ def decide_and_tell(
             f"somebody else decided a moment ago, and that holds, <{first.pk}>: {describe_decision(first.get_dict())}"
         )
     click.echo(f"Decision    <{made.pk}> {describe_decision(made.get_dict())}")
-    if wake(loop):
+    if wake(loop, lambda: find_proposals(loop)[-1].pk != node.pk):
         click.echo(f"The loop <{loop.pk}> goes on: `aiida-getl loop status {loop.pk}`")
     else:
         click.echo(
