@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_getl.cli.export import export
 from aiida_getl.cli.nodes import find_node, give_label
 from aiida_getl.cli.profile import load, with_profile
 from aiida_getl.cli.tables import table
 from aiida_getl.data.methods import describe_method, method_name
+from aiida_getl.exchange.dataset import is_exported
 
 if TYPE_CHECKING:
     from aiida_getl.data.dbi import DbiData
@@ -32,6 +34,9 @@ keep_faulty_option = click.option(
 @click.group()
 def dbi() -> None:
     """Import labels made elsewhere; list, show and merge databases of interactions (DBIs)."""
+
+
+dbi.add_command(export)
 
 
 @dbi.command("import")
@@ -74,8 +79,9 @@ def import_command(
     a folder in the layout of the published data, <composition>/c/md/lammps/<atoms>/<run>/<temperature>/<sub-run>/,
     or any folder above; a folder with an ICOHPLIST.lobster and a structure in each of its subfolders; a table (CSV)
     with the columns structure and icohplist, and perhaps run and sub_run, where structures of one run are validated
-    together; or a folder of .bnd databases, which hold no structures. Single structures are given by --structure and
-    --icohplist. ICOHPLIST.lobster may be of LOBSTER 2 to 6, and every file packed (.gz).
+    together; what `aiida-getl dbi export` wrote, a folder or an ASE database (.db); or a folder of .bnd databases,
+    which hold no structures. Single structures are given by --structure and --icohplist. ICOHPLIST.lobster may be of
+    LOBSTER 2 to 6, and every file packed (.gz).
 
     The files are kept with their paths and SHA-256 checksums as the origin of every label. What was imported before
     is found again, not doubled. A structure that cannot be read or has no label is reported and recorded, and the
@@ -90,6 +96,9 @@ def import_command(
     """
     if path is not None and path.is_dir() and _has_databases(path):
         _import_databases(path, label or _name(path), dry_run)
+        return
+    if path is not None and is_exported(path):
+        _import_exported(path, label or path.resolve().stem, r_max, dry_run)
         return
     sources, problems = find(path, structures, icohplists)
     _report_sources(sources, problems)
@@ -308,6 +317,34 @@ def _import_databases(path: Path, name: str, dry_run: bool) -> None:
     click.echo(f"            {_types(node)}")
     click.echo(f"Left out    {len(node.left_out)} sub-runs without labels")
     click.echo("It has no structures, which a model needs: import the folders of the sub-runs to train one.")
+
+
+def _import_exported(path: Path, name: str, r_max: float, dry_run: bool) -> None:
+    """Import what `aiida-getl dbi export` wrote."""
+    if dry_run:
+        from aiida_getl.exchange.dataset import read_database, read_folder
+
+        try:
+            found, metadata = read_folder(path) if path.is_dir() else read_database(path)
+        except ValueError as exception:
+            raise click.ClickException(str(exception)) from exception
+        click.echo(f"{metadata['title']}: {sum(len(each.bonds) for each in found)} bonds of {len(found)} structures")
+        click.echo("Nothing was stored (--dry-run).")
+        return
+    load(create=True)
+    from aiida import orm
+
+    from aiida_getl.export import import_exported
+
+    group, _ = orm.Group.collection.get_or_create(label=name)
+    try:
+        node, is_new = import_exported(path, group, {"r_max": r_max})
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
+    give_label(node, name)
+    click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
+    click.echo(f"            {_types(node)}")
+    click.echo(f"Next        aiida-getl model train {node.pk}")
 
 
 def _name(path: Path) -> str:

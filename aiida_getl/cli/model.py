@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from aiida_getl.cli.compare import compare
+from aiida_getl.cli.export import archive
 from aiida_getl.cli.learning import (
     code_option,
     describe_validation,
@@ -35,6 +36,7 @@ def model() -> None:
 model.add_command(importance)
 model.add_command(tune)
 model.add_command(compare)
+model.add_command(archive)
 
 
 @model.command()
