@@ -1,6 +1,6 @@
 """The published errors, distance only, the published method and this model in one table; calibration; figures.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/validation.py [--data DIRECTORY] [--figures DIRECTORY] [--curves]
+    OMP_NUM_THREADS=1 python tests/benchmarks/validation.py [--data DIRECTORY] [--figures DIRECTORY] [--curves] [--few N ...]
 
 Data: the published Zr49Cu49Al2 glass (run 21) with its labelled deformations, and the published predictions. The random
 split repeats the publication: 2000 bonds of a type to train on, or two thirds of fewer, 1000 others to test on, bonds
@@ -117,6 +117,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="random splits to average over")
     parser.add_argument("--figures", type=Path, help="draw into this folder")
     parser.add_argument("--curves", action="store_true", help="learning curves and importance as well (minutes)")
+    parser.add_argument(
+        "--few", type=int, nargs="+", metavar="N", help="train on N bonds of a type as well, e.g. 50 150"
+    )
     parser.add_argument("--json", type=Path, help="also write all numbers here")
     options = parser.parse_args()
 
@@ -135,6 +138,10 @@ def main() -> None:
     numbers = {"random": drawn, **validation.to_arrays()[1]}
     if options.figures:
         draw(validation, options.figures)
+    for n in options.few or ():
+        few = validate(table, {**settings, "max_folds": 4, "max_bonds": n}, options.seed)
+        print(f"\n{n} random bonds of each type, strain groups left out in four folds:\n")
+        print(format_comparison(few.metrics, "markdown"))
     if options.curves:
         start = time.process_time()
         few = {**settings, "max_folds": 4}
