@@ -1,6 +1,7 @@
 """The published errors, distance only, the published method and this model in one table; calibration; figures.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/validation.py [--data DIRECTORY] [--figures DIRECTORY] [--curves] [--few N ...]
+    OMP_NUM_THREADS=1 python tests/benchmarks/validation.py [--data DIRECTORY] [--figures DIRECTORY] [--curves]
+        [--few N ...]
 
 Data: the published Zr49Cu49Al2 glass (run 21) with its labelled deformations, and the published predictions. The random
 split repeats the publication: 2000 bonds of a type to train on, or two thirds of fewer, 1000 others to test on, bonds
