@@ -21,6 +21,7 @@ from aiida_getl.cli.learning import (
     to_dict,
     to_int,
 )
+from aiida_getl.cli.mlflow import log_mlflow
 from aiida_getl.cli.nodes import find_node, give_label
 from aiida_getl.cli.profile import with_profile
 from aiida_getl.cli.run import results_option
@@ -37,6 +38,7 @@ model.add_command(importance)
 model.add_command(tune)
 model.add_command(compare)
 model.add_command(archive)
+model.add_command(log_mlflow)
 
 
 @model.command()
