@@ -52,7 +52,7 @@ def log_mlflow(name: str, tracking_uri: str, experiment: str) -> None:
                 {
                     "uuid": model.uuid,
                     "dbi": model.base.attributes.get("dbi"),
-                    "group_by": str(validation.get("group_by")),
+                    "group_by": group_by,
                 },
                 [path],
             )
