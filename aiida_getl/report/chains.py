@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def to_chain(found: Trace, name: str, group: str, facts: dict[str, Any] | None =
         facts={**_facts(facts or {}), **_method(found.label)},
         cards=condense(found.steps),
         origins={label: _named(items) for label, items in found.origins.items()},
-        codes=tuple(item.what for item in found.codes),
+        codes=tuple(_code(item.what) for item in found.codes),
         computers=tuple(item.what for item in found.computers),
     )
 
@@ -151,8 +152,15 @@ def whole(node: orm.Data, found: Trace, what: str) -> Chain:
 
 
 def _name(step: Step) -> str:
-    used = [name for name in step.used if name not in ("result", "structure", "bonds")]
-    return " ".join(part for part in (step.label, ", ".join(used[:MOST_NAMES])) if part)
+    # Of a deformation, which of its cells: the others name their outputs all alike.
+    used = ", ".join(step.used[:MOST_NAMES]) if step.what == "augment" else ""
+    return f"{step.label} {used}".strip()
+
+
+def _code(what: str) -> str:
+    """Return a code with the name of its program; in which folder that lies is of no use elsewhere."""
+    label, _, program = what.partition(" ")
+    return f"{label} {PurePosixPath(program).name}".strip()
 
 
 def _minute(time: str) -> str:

@@ -65,10 +65,15 @@ def _quench_lines(found: Trace) -> tuple[str, ...]:
     wanted = {"composition": "", "potential": "", "n_atoms": "atoms"}
     lines = []
     for name, unit in wanted.items():
-        values = sorted({item.what.removeprefix("file ") for item in found.origins.get(name, [])})
+        values = sorted({item.what.removeprefix("file ") for item in found.origins.get(name, [])}, key=_by_size)
         if values:
             lines.append(f"{', '.join(values[:3])}{' …' if len(values) > 3 else ''} {unit}".strip())
     return tuple(lines)
+
+
+def _by_size(text: str) -> tuple[int, str]:
+    """Sort numbers as numbers, whole ones at least."""
+    return (len(text) if text.isdigit() else 0, text)
 
 
 def _label_stage(labels: Labels) -> Stage:
