@@ -100,8 +100,16 @@ def candidates() -> Iterator[KPoints]:
         yield regular_grid((n, n, n), (0.5, 0.5, 0.5))
 
 
-def fewest_kpoints(bonds: BondList) -> KPoints:
+def fewest_kpoints(bonds: BondList, mean_value: bool = False) -> KPoints:
     """Return the cheapest k-points that tell all bonds from their images.
+
+    Parameters
+    ----------
+    bonds
+        All bonds whose strengths are wanted.
+    mean_value
+        Start at (1/4, 1/4, 1/4), the mean-value point of a cube (Baldereschi, Phys. Rev. B 7, 5212 (1973)): the one
+        point that samples the Brillouin zone best.
 
     Raises
     ------
@@ -109,6 +117,8 @@ def fewest_kpoints(bonds: BondList) -> KPoints:
         If the cell is too small for all grids tried.
     """
     for kpoints in candidates():
+        if mean_value and not kpoints.points.all():
+            continue
         if not len(lumped_pairs(bonds, kpoints)):
             return kpoints
     raise ValueError(
@@ -125,7 +135,8 @@ def choose_kpoints(bonds: BondList, wanted: str | Mapping[str, Any]) -> KPoints:
     bonds
         All bonds whose strengths are wanted.
     wanted
-        ``'fewest'``, or a regular grid: ``{'mesh': [2, 2, 2], 'offset': [0.5, 0.5, 0.5]}``.
+        ``'fewest'``, ``'mean-value'`` (see :func:`fewest_kpoints`), or a regular grid: ``{'mesh': [2, 2, 2], 'offset':
+        [0.5, 0.5, 0.5]}``.
 
     Raises
     ------
@@ -133,7 +144,7 @@ def choose_kpoints(bonds: BondList, wanted: str | Mapping[str, Any]) -> KPoints:
         If the grid lumps bonds and their images together.
     """
     if isinstance(wanted, str):
-        return fewest_kpoints(bonds)
+        return fewest_kpoints(bonds, mean_value=wanted == "mean-value")
     kpoints = regular_grid(wanted["mesh"], wanted.get("offset", (0.0, 0.0, 0.0)))
     lumped = lumped_pairs(bonds, kpoints)
     if len(lumped):

@@ -75,10 +75,10 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     if not 0.0 <= settings["r_min"] < settings["r_max"]:
         raise ValueError(f"label settings: r_min {settings['r_min']} and r_max {settings['r_max']} Å enclose no bond")
     kpoints = settings["kpoints"]
-    if kpoints != "fewest" and not (isinstance(kpoints, Mapping) and _is_grid(kpoints)):
+    if kpoints not in ("fewest", "mean-value") and not (isinstance(kpoints, Mapping) and _is_grid(kpoints)):
         raise ValueError(
-            f"label settings: kpoints {kpoints!r} are neither 'fewest' nor {{'mesh': [n, n, n], 'offset': [x, x, x]}} "
-            f"of whole numbers n from 1 to {MOST_DIVISIONS}, and x of 0 or 0.5"
+            f"label settings: kpoints {kpoints!r} are neither 'fewest', 'mean-value' nor "
+            f"{{'mesh': [n, n, n], 'offset': [x, x, x]}} of whole numbers n from 1 to {MOST_DIVISIONS} and x of 0 or 0.5"
         )
 
 

@@ -26,6 +26,14 @@ def test_a_quarter_is_enough_for_small_glasses():
     assert not len(lumped_pairs(bonds, kpoints))
 
 
+def test_the_mean_value_point_where_it_separates_all_bonds():
+    assert choose_kpoints(glass(9.0), "mean-value").points.tolist() == [[0.25, 0.25, 0.25]]
+    small = glass(4.0)
+    kpoints = choose_kpoints(small, "mean-value")
+    assert len(kpoints.points) > 1
+    assert not len(lumped_pairs(small, kpoints))
+
+
 def test_a_short_axis_alone_is_sampled():
     bonds = find_bonds(np.random.default_rng(0).uniform(0, 6, (16, 3)), np.diag([6.0, 12.0, 12.0]), 4.2)
     assert fewest_kpoints(bonds).points.tolist() == [[0.25, 0.0, 0.0]]
