@@ -77,8 +77,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     kpoints = settings["kpoints"]
     if kpoints not in ("fewest", "mean-value") and not (isinstance(kpoints, Mapping) and _is_grid(kpoints)):
         raise ValueError(
-            f"label settings: kpoints {kpoints!r} are neither 'fewest', 'mean-value' nor "
-            f"{{'mesh': [n, n, n], 'offset': [x, x, x]}} of whole numbers n from 1 to {MOST_DIVISIONS} and x of 0 or 0.5"
+            f"label settings: kpoints {kpoints!r} are neither 'fewest', 'mean-value' nor {{'mesh': [n, n, n], "
+            f"'offset': [x, x, x]}} of whole numbers n from 1 to {MOST_DIVISIONS}, and x of 0 or 0.5"
         )
 
 
