@@ -60,17 +60,25 @@ class ChildQueue:
 
     def find_child(self, name: str) -> orm.ProcessNode | None:
         """Return the child with this call link label, the latest if there are several, None if there is none."""
-        query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": self.node.pk}, tag="parent")
-        query.append(orm.ProcessNode, with_incoming="parent", edge_filters={"label": name}, tag="child")
-        query.order_by({"child": {"id": "desc"}})
-        return query.first(flat=True)
+        return self._find({"label": name}).get(name)
 
     def find_children(self) -> dict[str, orm.ProcessNode]:
         """Return all children by their call link labels, of several with one label the latest."""
+        return self._find({})
+
+    def _find(self, edge_filters: dict[str, str]) -> dict[str, orm.ProcessNode]:
         query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": self.node.pk}, tag="parent")
-        query.append(orm.ProcessNode, with_incoming="parent", edge_project="label", project="*", tag="child")
+        query.append(
+            orm.ProcessNode,
+            with_incoming="parent",
+            edge_filters=edge_filters,
+            edge_project="label",
+            project="*",
+            tag="child",
+        )
         query.order_by({"child": {"id": "asc"}})
-        return {name: child for child, name in query.iterall()}
+        # A child without a state died with the worker that was about to submit it: it will never run.
+        return {name: child for child, name in query.iterall() if child.process_state is not None}
 
     def _takes_another(self, n_under_way: int) -> bool:
         """Return whether another child is due and there is room for it."""
