@@ -19,7 +19,7 @@ LAST_WORDS = (
     ),
     (
         r"(?:line \d+: |execve\(\): |execvp error).*(?:no such file|command not found|permission denied|cannot execute)"
-        r"|(?:unable to|could not) find .*executable|error while loading shared libraries",
+        r"|^executable: \S|error while loading shared libraries",  # as OpenMPI says it
         "NOT_STARTED",
     ),
     (r"segmentation fault|SIGSEGV|core dumped|Traceback \(most recent call last\)", "CRASHED"),

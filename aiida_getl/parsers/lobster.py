@@ -28,8 +28,8 @@ from aiida_getl.structures.bonds import BondList, bond_vectors
 
 Content = TypeVar("Content")
 
-#: Bytes of a file beyond which it is not read: a list of a million bonds has a tenth of this.
-LARGEST_FILE = 500_000_000
+#: Bytes of a file beyond which it is not read. A list of a million bonds has 82 MB; reading takes ten times that.
+LARGEST_FILE = 200_000_000
 #: Bytes of a report.
 LARGEST_REPORT = 50_000_000
 #: Characters of what was printed that are looked at, from the end.

@@ -8,21 +8,40 @@ from importlib.resources import files
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ToContext, WorkChain, while_
-from aiida.plugins import CalculationFactory, WorkflowFactory
+from aiida.plugins import CalculationFactory
 from aiida_pseudo.data.pseudo import UpfData
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.label_parameters import label_parameters
 from aiida_getl.calculations.functions.record_failure import record_failure
-from aiida_getl.calculations.pw_run import find_engine
+from aiida_getl.calculations.pw_run import find_engine, was_cleaned
 from aiida_getl.quantumespresso.scf import check_settings
-from aiida_getl.workflows.lobster_base import LobsterBaseWorkChain, describe
+from aiida_getl.workflows.describe import describe
+from aiida_getl.workflows.lobster_base import LobsterBaseWorkChain
+from aiida_getl.workflows.scf_base import ScfBaseWorkChain
 
-PwBaseWorkChain = WorkflowFactory("quantumespresso.pw.base")
 ProjwfcCalculation = CalculationFactory("getl.projwfc")
 LobsterCalculation = CalculationFactory("getl.lobster")
 
+#: Failures of any of the jobs that have exit codes of their own, from 411 on in this order.
+NAMED_FAULTS = {
+    "ERROR_NOT_CONVERGED": "The electrons did not become self-consistent",
+    "ERROR_NOT_FINITE": "Charge or energies are no numbers",
+    "ERROR_TOO_FEW_BANDS": "There are too few bands for the basis",
+    "ERROR_FILES_LOST": "Files that a job had written were lost or damaged when the next one read them, twice",
+    "ERROR_OUT_OF_MEMORY": "A job ran out of memory",
+    "ERROR_OUT_OF_WALLTIME": "A job ran out of time",
+    "ERROR_KILLED": "A job was killed, or ended without a word, twice",
+    "ERROR_CANNOT_WRITE": "A job could not write its files (disk full, quota, permissions)",
+    "ERROR_NOT_STARTED": "A program could not be started",
+}
+#: All other failures, by job.
+GENERAL_FAULTS = {
+    "scf": "ERROR_SCF_FAILED",
+    "projwfc": "ERROR_PROJECTION_FAILED",
+    "analysis": "ERROR_ANALYSIS_FAILED",
+}
 #: What the analysis gives beside the bonds.
 CURVES = ("cohp", "orbitals", "populations")
 
@@ -51,7 +70,9 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
 
     Runs pw.x and, on its wavefunctions, ``getl-cohp`` or the real LOBSTER, whichever the code is; both project on
     Slater orbitals. With the ``projwfc`` namespace, projwfc.x projects on the pseudopotentials' orbitals for
-    ``getl-cohp``, which gives labels on another scale. A failure leaves its reason in the output ``failure``.
+    ``getl-cohp``, which gives labels on another scale. Where the analysis finds the files of pw.x lost or damaged
+    (cleaned folders of what came from the cache, purged or full disks), all is computed again, once. A failure leaves
+    its reason in the output ``failure``; folders are cleaned after a success and kept after a failure.
     """
 
     @classmethod
@@ -62,7 +83,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.input("settings", valid_type=orm.Dict, validator=validate_settings, help="Settings of the label protocol.")
         spec.input("clean_workdir", valid_type=orm.Bool, default=lambda: orm.Bool(True), serializer=orm.to_aiida_type)
         spec.expose_inputs(
-            PwBaseWorkChain,
+            ScfBaseWorkChain,
             namespace="scf",
             exclude=(
                 "clean_workdir",
@@ -112,6 +133,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         for name in CURVES:
             spec.output(name, valid_type=orm.ArrayData, required=False, help="As of `getl.lobster`.")
         spec.output("scf_parameters", valid_type=orm.Dict, required=False, help="Output parameters of pw.x.")
+        spec.output("scf_tries", valid_type=orm.Dict, required=False, help="As `tries` of `getl.scf.base`.")
         spec.output("failure", valid_type=orm.Dict, required=False, help="Why there is no label.")
 
         spec.exit_code(
@@ -125,6 +147,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         spec.exit_code(
             410, "ERROR_SPILLING", message="The charge spilling of {spilling:.1%} exceeds the limit of {limit:.1%}."
         )
+        for status, (name, message) in enumerate(NAMED_FAULTS.items(), start=411):
+            spec.exit_code(status, name, message=f"{message}: {{reason}}")
 
     @classmethod
     def get_protocol_filepath(cls) -> pathlib.Path:
@@ -223,17 +247,14 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         if process.is_finished_ok:
             self.ctx.due = self.ctx.due[1:]
             return None
-        if job != "scf" and self.ctx.use_cache and self._any_folder_is_empty():
+        fault = name_of_fault(process)
+        if self.ctx.use_cache and (self._reads_what_was_cleaned(process) or fault == "ERROR_FILES_LOST"):
             # A calculation taken from the cache points at the folder of the original, which was cleaned after use.
             self.report(f"{describe(process)}; a folder that it reads was cleaned: computing again without the cache")
             self.ctx.due = list(self.ctx.jobs)
             self.ctx.use_cache = False
             return None
-        exit_code = {
-            "scf": self.exit_codes.ERROR_SCF_FAILED,
-            "projwfc": self.exit_codes.ERROR_PROJECTION_FAILED,
-            "analysis": self.exit_codes.ERROR_ANALYSIS_FAILED,
-        }[job]
+        exit_code = self.exit_codes[fault] if fault in NAMED_FAULTS else self.exit_codes[GENERAL_FAULTS[job]]
         return self._fail(exit_code.format(reason=describe(process)))
 
     def finish(self):
@@ -245,17 +266,16 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             if name in self.ctx.analysis.outputs:
                 self.out(name, self.ctx.analysis.outputs[name])
         if self.inputs.clean_workdir:
-            for node in self.node.called_descendants:
-                if isinstance(node, orm.CalcJobNode) and "remote_folder" in node.outputs:
-                    node.outputs.remote_folder._clean()
+            self._clean_folders()
         spilling = self.ctx.analysis.outputs.bonds.base.attributes.get("spilling")
         limit = self.inputs.settings["spilling_max"]
         if spilling > limit:
             return self._fail(self.exit_codes.ERROR_SPILLING.format(spilling=spilling, limit=limit))
+        self._hand_over_tries()
         return None
 
     def _inputs_scf(self):
-        inputs = AttributeDict(self.exposed_inputs(PwBaseWorkChain, "scf"))
+        inputs = AttributeDict(self.exposed_inputs(ScfBaseWorkChain, "scf"))
         inputs.pw.structure = self.inputs.structure
         inputs.pw.pseudos = self.ctx.pseudos
         inputs.pw.parameters = self.ctx.parameters["pw"]
@@ -263,7 +283,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         inputs.kpoints = self.ctx.parameters["kpoints"]
         if not self.ctx.use_cache:
             inputs.pw.metadata.disable_cache = True
-        return PwBaseWorkChain, inputs
+        return ScfBaseWorkChain, inputs
 
     def _inputs_projwfc(self):
         inputs = AttributeDict(self.exposed_inputs(ProjwfcCalculation, "projwfc"))
@@ -286,14 +306,41 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             inputs.lobster.projections_folder = self.ctx.projwfc.outputs.remote_folder
         return LobsterBaseWorkChain, inputs
 
-    def _any_folder_is_empty(self) -> bool:
+    def _reads_what_was_cleaned(self, failed) -> bool:
+        """Return whether the jobs before a failed one, or its own that it went on from, have lost their folders."""
         done = [self.ctx[job] for job in self.ctx.jobs if job in self.ctx and self.ctx[job].is_finished_ok]
-        return any(process.outputs.remote_folder.is_empty for process in done)
+        folders = [process.outputs.remote_folder for process in done]
+        calculations = [node for node in failed.called if isinstance(node, orm.CalcJobNode)]
+        restarts = [node.inputs.parent_folder for node in calculations if "parent_folder" in node.inputs]
+        if any(was_cleaned(folder) for folder in (*folders, *restarts)):
+            return True
+        # projwfc.x does not say what it misses.
+        return failed.process_class is ProjwfcCalculation and any(folder.is_empty for folder in folders)
+
+    def _clean_folders(self) -> None:
+        """Remove what was needed until now; a computer that is not reached does not spoil a label that is there."""
+        for node in self.node.called_descendants:
+            if isinstance(node, orm.CalcJobNode) and "remote_folder" in node.outputs:
+                try:
+                    node.outputs.remote_folder._clean()
+                except OSError as exception:
+                    self.report(f"the folder of {node.process_label}<{node.pk}> could not be cleaned: {exception}")
+
+    def _hand_over_tries(self) -> None:
+        if "scf" in self.ctx and "tries" in self.ctx.scf.outputs:
+            self.out("scf_tries", self.ctx.scf.outputs.tries)
 
     def _fail(self, exit_code):
         self.report(exit_code.message)
+        self._hand_over_tries()
         self.out("failure", record_failure(self.inputs.structure, orm.Str(exit_code.message)))
         return exit_code
+
+
+def name_of_fault(process: orm.ProcessNode) -> str | None:
+    """Return the name of the exit code that a process ended with, whether the scheduler or the program set it."""
+    names = [name for name, code in process.process_class.exit_codes.items() if code.status == process.exit_status]
+    return names[0].replace("SCHEDULER_", "") if names else None
 
 
 def load_family(label: str) -> PseudoPotentialFamily:

@@ -100,7 +100,7 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
         spec.exit_code(412, "ERROR_FILES_LOST", message="What pw.x or projwfc.x wrote is lost or damaged: {reason}")
         spec.exit_code(422, "ERROR_CANNOT_WRITE", message="The analysis could not write its files: {reason}")
         spec.exit_code(423, "ERROR_NOT_STARTED", message="The analysis could not be started: {reason}")
-        spec.exit_code(424, "ERROR_KILLED", message="The analysis was killed from outside, twice: {reason}")
+        spec.exit_code(424, "ERROR_KILLED", message="The analysis was killed, or ended without a word, twice: {reason}")
         spec.exit_code(
             430, "ERROR_NOT_MENDABLE", message="The analysis failed in a way that no restart mends: {reason}"
         )

@@ -85,10 +85,11 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         spec.input(
             "mixing_ladder",
             valid_type=orm.List,
-            default=lambda: orm.List([dict(step) for step in LADDER]),
+            required=False,
             validator=validate_ladder,
             serializer=orm.to_aiida_type,
-            help=f"Values of {', '.join(DEFAULTS)} to try in this order, after those asked for; none if empty.",
+            help=f"Values of {', '.join(DEFAULTS)} to try in this order, after those asked for; none if empty."
+            f" Default: {[tuple(step.values()) for step in LADDER]}.",
         )
         define_limits(spec)
         spec.inputs["max_iterations"].default = lambda: orm.Int(10)
@@ -98,7 +99,7 @@ class ScfBaseWorkChain(PwBaseWorkChain):
             (411, "ERROR_NOT_FINITE", "Charge or energies are no numbers: {reason}"),
             (420, "ERROR_OUT_OF_MEMORY", "pw.x ran out of memory: {reason}"),
             (421, "ERROR_OUT_OF_WALLTIME", "pw.x ran out of time: {reason}"),
-            (430, "ERROR_KILLED", "pw.x was killed from outside, twice: {reason}"),
+            (430, "ERROR_KILLED", "pw.x was killed, or ended without a word, twice: {reason}"),
             (431, "ERROR_CANNOT_WRITE", "pw.x could not write its files (disk full, quota, permissions): {reason}"),
             (432, "ERROR_NOT_STARTED", "pw.x could not be started: {reason}"),
             (433, "ERROR_CRASHED", "pw.x failed in a way that no restart mends: {reason}"),
@@ -234,7 +235,7 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         self.ctx.fault = fault
         electrons = self.ctx.inputs.parameters["ELECTRONS"]
         before = {key: electrons.get(key, default) for key, default in DEFAULTS.items()}
-        ladder = self.inputs.mixing_ladder.get_list()
+        ladder = self.inputs.mixing_ladder.get_list() if "mixing_ladder" in self.inputs else LADDER
         while self.ctx.rung < len(ladder):
             step = {**before, **ladder[self.ctx.rung]}
             self.ctx.rung += 1

@@ -1,6 +1,7 @@
 """The parser of `getl.lobster` on outputs of `getl-cohp`, complete, cut and failed, and on those of LOBSTER 3 to 6."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -349,6 +350,27 @@ def test_icohps_that_are_no_numbers_are_left_out(parse_orbitalwise):
     outputs, node = parse_orbitalwise({"ICOHPLIST.lobster": "".join(text)})
     assert node.exit_status == 433
     assert outputs["bonds"].get_bonds().keys() == [(0, 0, 0, 1, -1)]
+
+
+def test_files_that_are_too_large_are_not_read(parse_orbitalwise):
+    """Of one the end is read, which says why it is so large."""
+    repeated = b"getl-cohp: k-point 1 of 8\n" * 200_000
+    report = b" " * 50_000_001
+    tracemalloc.start()
+    try:
+        outputs, node = parse_orbitalwise({"lobsterout": report, "getl-cohp.json": report})
+        assert node.exit_status == 304
+        assert "lobsterout has 50000001 bytes" in node.exit_message
+        assert set(outputs) == {"results"}
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        said = repeated + b"getl-cohp: [Errno 28] No space left on device\n"
+        _, node = parse_orbitalwise({"ICOHPLIST.lobster": None, "lobsterout": b"", "lobster.out": said})
+        assert node.exit_status == 315
+        # The content itself is held by this test, and once more by the repository while it is stored.
+        assert tracemalloc.get_traced_memory()[1] - before < 4 * len(said)
+    finally:
+        tracemalloc.stop()
 
 
 def test_list_of_many_more_bonds_than_the_run_found(parse_orbitalwise):

@@ -1,12 +1,8 @@
 """A label through AiiDA with the real engines, on two atoms of B2 CuZr: the bonds, and what can go wrong."""
 
 import io
-import threading
-import time
-from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
@@ -173,8 +169,8 @@ def test_scf_that_does_not_converge(builder):
     build = builder(electron_maxstep=2, conv_thr_per_atom=1e-12)
     build.scf.max_iterations = orm.Int(1)
     outputs, node = run_get_node(build)
-    assert_failed(node, 401, "The electronic structure could not be had: PwBaseWorkChain")
-    assert set(outputs) == {"failure"}
+    assert_failed(node, 411, "The electrons did not become self-consistent", "tried local-TF 0.3: ")
+    assert set(outputs) == {"failure", "scf_tries"}
     (pw,) = calculations(node)
     assert pw.exit_status == 410  # of PwCalculation: the electronic minimisation did not converge
 
@@ -186,36 +182,11 @@ def test_engine_not_found(builder, getl_computer):
         label="pw-moved", computer=getl_computer, filepath_executable="/nowhere/pw.x", default_calc_job_plugin=""
     ).store()
     _, node = run_get_node(build)
-    assert_failed(node, 401, "PwBaseWorkChain")
+    assert_failed(node, 419, "ScfBaseWorkChain", "/nowhere/pw.x")
     (pw,) = calculations(node)
     assert "/nowhere/pw.x" in pw.outputs.retrieved.base.repository.get_object_content("aiida.out") + (
         pw.get_scheduler_stderr() or ""
     )
-
-
-@pytest.mark.engines
-def test_killed_job(builder, work_directory):
-    # Long enough to be seen.
-    build = builder(ecutwfc=50.0, ecutrho=400.0, conv_thr_per_atom=1e-14)
-    victims = []
-
-    def kill_pw():
-        """Kill pw.x itself, of all processes that work below our folder."""
-        until = time.monotonic() + 60
-        while not victims and time.monotonic() < until:
-            for process in psutil.process_iter(["name", "cwd"]):
-                folder = Path(process.info["cwd"] or "/")
-                if process.info["name"] == "pw.x" and folder.is_relative_to(work_directory.resolve()):
-                    process.kill()
-                    victims.append(process)
-            time.sleep(0.05)
-
-    killer = threading.Thread(target=kill_pw)
-    killer.start()
-    _, node = run_get_node(build)
-    killer.join()
-    assert victims
-    assert_failed(node, 401, "PwBaseWorkChain")
 
 
 def test_cell_too_small_for_the_kpoints(builder):
