@@ -3,6 +3,7 @@
 import pytest
 from aiida import orm
 from aiida.calculations.arithmetic.add import ArithmeticAddCalculation
+from aiida.common.links import LinkType
 from aiida.engine import WorkChain, run_get_node, while_
 
 from aiida_getl.workflows.queue import ChildQueue
@@ -73,6 +74,25 @@ def test_a_child_that_ends_makes_room_for_the_next(run):
     assert others[1].ctime < first.mtime
     for moment in (child.ctime for child in children):
         assert sum(child.ctime <= moment < child.mtime for child in children) <= 2
+
+
+class Orphaned(Sleepers):
+    """Finds the node of a child whose worker was killed before it could submit it."""
+
+    def begin(self):
+        super().begin()
+        orphan = orm.CalcJobNode(computer=self.inputs.code.computer)
+        orphan.base.links.add_incoming(self.node, LinkType.CALL_CALC, "job_0")
+        orphan.store()
+
+
+def test_a_child_that_was_never_submitted_is_not_awaited(getl_computer):
+    code = orm.InstalledCode(label="bash", computer=getl_computer, filepath_executable="/bin/bash").store()
+    _, node = run_get_node(Orphaned, code=code, seconds=orm.List([0]), at_a_time=orm.Int(1))
+    assert node.is_finished_ok, node.exception
+    orphan, child = sorted(node.called, key=lambda each: each.pk)
+    assert orphan.process_state is None
+    assert child.is_finished_ok
 
 
 def test_nothing_is_submitted_after_failures(run):
