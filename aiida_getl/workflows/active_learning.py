@@ -162,7 +162,8 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
         learning = EtlModelWorkChain.get_protocol_inputs(inputs["protocols"]["etl_model"], inputs.get("etl_model"))
         builder.etl_model.settings = learning["settings"]
         if "learn" in codes:
-            builder.etl_model.code = codes["learn"]
+            code = codes["learn"]
+            builder.etl_model.code = orm.load_code(code) if isinstance(code, str) else code
         if potential is not None:
             builder.potential = potential
         if history is not None:
