@@ -102,7 +102,8 @@ def check_recipe(recipe: dict[str, Any], kind: str | None = None) -> None:
     for name, expected in wanted.items():
         value = recipe[name]
         if not isinstance(value, expected) or isinstance(value, bool):
-            raise ValueError(f"{name} of a recipe to {operation} is {value!r}: it must be of the type {expected.__name__}")
+            wanted_type = expected.__name__
+            raise ValueError(f"{name} of a recipe to {operation} is {value!r}: it must be of the type {wanted_type}")
     for name in ("frame", "centre", "seed"):
         if recipe.get(name, 0) < 0:
             raise ValueError(f"{name} of a recipe to {operation} is {recipe[name]}: it must not be negative")
