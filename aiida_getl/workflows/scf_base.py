@@ -73,7 +73,7 @@ class ScfBaseWorkChain(PwBaseWorkChain):
     - Not converged: once more from the charge density reached, if that would suffice; else with the next mixing of
       ``mixing_ladder``, from superposed atoms where the density got worse. Nothing that the result depends on changes.
     - Charge or energies that are no numbers: the next mixing.
-    - Out of memory, out of time: as much again, up to ``limits``.
+    - Out of memory, out of time: twice as much, up to ``limits``.
     - Killed without a word: once more.
 
     ``max_iterations`` is the budget of all runs together. What was tried and why is in the output ``tries``.
@@ -142,6 +142,8 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         if result is not None and result.status == self.exit_codes.ERROR_MAXIMUM_ITERATIONS_EXCEEDED.status:
             runs = f"{self.ctx.iteration} runs are the limit (max_iterations)"
             result = self.exit_codes[self.ctx.fault].format(reason=f"{describe(calculation)}; {runs}{self._told()}")
+        elif result is not None and result.status == self.exit_codes.ERROR_KNOWN_UNRECOVERABLE_FAILURE.status:
+            result = self._give_up(calculation, "ERROR_CRASHED", self._find_cause(calculation)[1]).exit_code
         if result is not None and result.status != 0:
             self._record_tries()
         return result
@@ -164,11 +166,10 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         """Go on, or mix anew."""
         accuracies = read_accuracies(stdout_of(calculation))
         electrons = self.ctx.inputs.parameters["ELECTRONS"]
-        code = PwCalculation.exit_codes.ERROR_ELECTRONIC_CONVERGENCE_NOT_REACHED
-        if (
-            calculation.exit_status == code.status
-            and self.ctx.runs_of_this_mixing < MOST_RUNS_OF_ONE_MIXING
-            and will_converge(accuracies, electrons.get("conv_thr", 1e-6), electrons.get("electron_maxstep", 100))
+        if calculation.exit_status != PwCalculation.exit_codes.ERROR_ELECTRONIC_CONVERGENCE_NOT_REACHED.status:
+            return self._mix_anew(calculation, "ERROR_NOT_CONVERGED")  # it crashed, and left no density
+        if self.ctx.runs_of_this_mixing < MOST_RUNS_OF_ONE_MIXING and will_converge(
+            accuracies, electrons.get("conv_thr", 1e-6), electrons.get("electron_maxstep", 100)
         ):
             self.ctx.runs_of_this_mixing += 1
             self.ctx.fault = "ERROR_NOT_CONVERGED"
