@@ -34,9 +34,9 @@ def record_of(
     dict
         ``decision`` (without the items), ``items`` (of the decision, each with its outcome), ``n_proposed``,
         ``n_labelled``, ``n_failed``, ``core_hours`` and ``core_hours_expected``, ``gain_expected`` (eV, of the items
-        that got a label; None where nothing was expected of them), ``gain_realised`` (eV, by how much the target's mean
-        uncertainty fell, the bond types weighted as they were before), and by bond type in eV ``std`` and ``rmse``, each
-        ``before`` and ``after``
+        that got a label; None where nothing was expected of them), ``gain_realised`` (eV, by how much the mean
+        uncertainty of the target fell, the bond types weighted as they were before), and by bond type in eV ``std`` and
+        ``rmse``, each ``before`` and ``after``
     """
     items = [{**item, **outcomes[item["number"]]} for item in decision["chosen"]]
     labelled = [item for item in items if item["label"] is not None]

@@ -156,7 +156,8 @@ def test_kinds_of_one_element_share_a_basis(alloy, paw_family):
         ("2p", "basis function 2p of Cu is in the core of its pseudopotential, whose 19 electrons are in 3s 4s 3p 3d"),
         (
             "4f",
-            "no Slater orbital 4f of Cu: the neutral atom has electrons only in 1s 2s 3s 4s 2p 3p 3d; name a basis without",
+            "no Slater orbital 4f of Cu: the neutral atom has electrons only in 1s 2s 3s 4s 2p 3p 3d; name a basis "
+            "without",
         ),
     ):
         _, node = parameters({"Cu": ["4s", "3d", label]})
