@@ -76,7 +76,7 @@ def describe_status(node: orm.WorkChainNode) -> str:
     proposals = find_proposals(node)
     records = find_records(node)
     lines = [
-        f"Loop        <{node.pk}> {node.label}, started {node.ctime:%Y-%m-%d %H:%M}: {_state(node)}",
+        f"Loop        <{node.pk}> {node.label}".rstrip() + f", started {node.ctime:%Y-%m-%d %H:%M}: {_state(node)}",
         f"Spent       {costs.core_hours:.3g} core-hours{unknown}",
         f"Iterations  {len(records)} finished, {sum(record['n_labelled'] for record in records)} labels, "
         f"{sum(record['n_failed'] for record in records)} failed",

@@ -42,7 +42,9 @@ def show(identifier: str, as_json: bool) -> None:
         found = {"proposal": node.get_dict(), "decision": decision.get_dict() if decision is not None else None}
         click.echo(json.dumps(found, indent=2))
         return
-    click.echo(f"Proposal <{node.pk}> of the loop <{loop.pk}> {loop.label}, {node.ctime:%Y-%m-%d %H:%M}\n")
+    click.echo(
+        f"Proposal <{node.pk}> of the loop <{loop.pk}> {loop.label}".rstrip() + f", {node.ctime:%Y-%m-%d %H:%M}\n"
+    )
     click.echo(describe_proposal(node.get_dict(), min(120, shutil.get_terminal_size().columns - 1)))
     if decision is not None:
         click.echo(f"\nDecided     <{decision.pk}> {describe_decision(decision.get_dict())}")
@@ -68,6 +70,8 @@ def show(identifier: str, as_json: bool) -> None:
 @with_profile
 def approve(identifier: str, only: str | None, added: tuple[str, ...], n_atoms: int | None, reason: str) -> None:
     """Have a PROPOSAL (or the last one of a LOOP) carried out, all of it or some; the loop goes on by itself.
+
+    PROPOSAL is a PK or UUID, LOOP a PK, UUID or label.
 
     \b
     Examples:
@@ -96,6 +100,8 @@ def approve(identifier: str, only: str | None, added: tuple[str, ...], n_atoms: 
 @with_profile
 def reject(identifier: str, reason: str, again: bool) -> None:
     """Refuse a PROPOSAL (or the last one of a LOOP): the loop ends with the model it has, or proposes something else.
+
+    PROPOSAL is a PK or UUID, LOOP a PK, UUID or label.
 
     \b
     Examples:

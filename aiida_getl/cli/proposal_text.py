@@ -26,7 +26,7 @@ def describe_proposal(proposal: Mapping[str, Any], width: int = 100) -> str:
             item["kind"],
             item["n_atoms"],
             f"{1000 * item['gain']:.2f}" if item["gain_by_type"] else None,
-            f"{item['cost']:.2f}",
+            f"{item['cost']:.3g}",
             f"{1000 * item['gain_per_cost']:.2f}" if item["gain_by_type"] else None,
             item["description"],
         )
@@ -68,7 +68,7 @@ def _system_user(by: Mapping[str, Any]) -> str:
 def _totals(proposal: Mapping[str, Any]) -> list[str]:
     items = proposal["items"]
     cost = sum(item["cost"] for item in items)
-    text = f"All together: {cost:.2f} core-hours"
+    text = f"All together: {cost:.3g} core-hours"
     if proposal["assessment"]["types"]:
         gain = 1000 * sum(item["gain"] for item in items)
         text += (
@@ -79,7 +79,7 @@ def _totals(proposal: Mapping[str, Any]) -> list[str]:
     for strategy, own in proposal["balance"].items():
         lines.append(
             f"  {strategy}: {own['n_items']:.0f} of {own['n_candidates']:.0f} candidates, weight {own['weight']:.2g}, "
-            f"{1000 * own['gain']:.1f} meV for {own['cost']:.2f} core-hours"
+            f"{1000 * own['gain']:.1f} meV for {own['cost']:.3g} core-hours"
         )
     assumed = sorted(kind for kind, model in proposal["costs"].items() if not model["n_observations"])
     if assumed:

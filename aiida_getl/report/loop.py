@@ -46,6 +46,7 @@ def draw_iterations(records: Sequence[Mapping[str, Any]], path: Path) -> Path | 
                 right.bar(*zip(*known, strict=True), width=width, color=colour, label=label)
         right.axhline(0.0, color="black", linewidth=0.6)
         right.set(xlabel="iteration", ylabel="fall of the mean uncertainty (meV)", xticks=numbers)
+        right.set_xlim(0.4, len(records) + 0.6)
         if right.get_legend_handles_labels()[0]:
             right.legend(frameon=False)
         return save(figure, path)
