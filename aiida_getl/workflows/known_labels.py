@@ -55,10 +55,11 @@ def hashes_of(uuids: Iterable[str]) -> set[str]:
 
 def _conditions(inputs: Mapping[str, Any], kinds: Iterable[str]) -> dict[str, Any]:
     """Return what a label depends on beside its structure."""
+    has_projwfc = "projwfc" in inputs and "code" in inputs["projwfc"]
     return {
         "settings": inputs["settings"].get_dict(),
         "pseudos": {kind: inputs["pseudos"][kind].md5 for kind in kinds},
         "pw": inputs["scf"]["pw"]["code"].uuid,
         "lobster": inputs["lobster"]["code"].uuid,
-        "projwfc": inputs["projwfc"]["code"].uuid if "projwfc" in inputs else None,
+        "projwfc": inputs["projwfc"]["code"].uuid if has_projwfc else None,
     }
