@@ -6,13 +6,26 @@ from aiida import orm
 from aiida.engine import submit
 from ase.build import bulk
 
+from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.lammps.melt_quench import STAGES
+from aiida_getl.structures.bonds import find_bonds
+from aiida_getl.workflows.etl_model import EtlModelWorkChain
+from aiida_getl.workflows.infer import InferWorkChain
 from aiida_getl.workflows.label import LabelWorkChain
 from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
 
 #: Takes more memory than a job has that asked for little, and time enough for Slurm to see it.
 GREEDY = "test $SLURM_MEM_PER_NODE -ge 500 || python3 -c 'import time; block = bytearray(600 << 20); time.sleep(60)'"
+#: Holds the first pw.x up for longer than it has time, at no cost.
+HOLD_UP = """\
+if mkdir {marker} 2> /dev/null; then
+    (until grep -qs 'iteration #' aiida.out; do sleep 0.05; done
+     pid=$(pgrep -P $$ -x pw.x) && kill -STOP $pid && sleep 20 && kill -CONT $pid) &
+fi
+"""
 SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_wallclock_seconds": 600}
+#: Enough for the table of a few cells.
+LEARNING = {"max_bonds": 40, "max_bonds_hyperparameters": 20, "min_bonds": 5, "max_folds": 2, "learning_curve": False}
 
 
 @pytest.fixture
@@ -78,3 +91,96 @@ def test_label(daemon, cluster_code, paw, services, wait, ended):
     wait(lambda: all(services.jobs(job) == [(job.get_job_id(), "COMPLETED")] for job in jobs), "one run of every job")
     # Cleaned after use.
     assert all(job.outputs.remote_folder.is_empty for job in jobs)
+
+
+@pytest.mark.engines
+def test_label_goes_on_when_pw_is_out_of_time(daemon, cluster_code, paw, services, ended):
+    """pw.x stops itself before the walltime, is restarted from what it saved, and the analysis reads the last run."""
+    settings = {"ecutwfc": 25.0, "ecutrho": 150.0, "conv_thr_per_atom": 1e-5, "r_max": 3.0}
+    builder = LabelWorkChain.get_builder_from_protocol(
+        cluster_code("pw.x"),
+        cluster_code("getl-cohp"),
+        orm.StructureData(ase=bulk("CuZr", "cesiumchloride", 3.26)),
+        protocol="fast",
+        overrides={"settings": settings},
+        options=SERIAL,
+    )
+    marker = services.folder / "held_up"
+    options = {"max_wallclock_seconds": 20, "withmpi": False, "prepend_text": HOLD_UP.format(marker=marker)}
+    builder.scf.pw.metadata.options.update(options)
+    node = submit(builder)
+    ended(node, seconds=300)
+    assert node.is_finished_ok, node.exit_message
+    jobs = [job for job in node.called_descendants if isinstance(job, orm.CalcJobNode)]
+    runs = [job for job in jobs if job.process_label == "PwCalculation"]
+    assert len(runs) > 1
+    assert [job.exit_status for job in runs] == [400] * (len(runs) - 1) + [0]
+    assert all(job.inputs.parameters["CONTROL"]["restart_mode"] == "restart" for job in runs[1:])
+    assert all(len(services.jobs(job)) == 1 for job in jobs)
+    strength = node.outputs.bonds.get_strength()
+    assert strength == pytest.approx(np.full(8, strength.mean()), abs=5e-3)
+
+
+@pytest.fixture
+def labels(production, cell):
+    """Structures and labels by run and sub-run, without the engines that would make them."""
+    structures, bonds = {}, {}
+    for run in range(2):
+        atoms = cell(run)
+        listed = find_bonds(atoms.positions, atoms.cell[:], 4.0)
+        method = {"engine": "getl-cohp", "version": "1"}
+        label = BondStrengthsData.from_bonds(listed, list(atoms.symbols), -np.exp(2.5 - listed.distance), method)
+        structures[f"run_{run}"] = {"as_quenched": orm.StructureData(ase=atoms).store()}
+        bonds[f"run_{run}"] = {"as_quenched": label.store()}
+    return {"structures": structures, "bonds": bonds}
+
+
+def flatten(values, prefix=""):
+    """Return the numbers of nested dictionaries by their path."""
+    found = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found |= flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, float):
+            found[f"{prefix}{key}"] = np.array(value)
+    return found
+
+
+def test_learning_on_the_cluster_gives_what_it_gives_here(daemon, cluster_code, labels, cell, services, ended):
+    """Featurise, validate, train and predict, as jobs and as calcfunctions in the daemon.
+
+    In one process they agree bit for bit (tests/calculations/test_learn.py), in two of them to rounding, which the
+    nearly singular matrices of the published method enlarge.
+    """
+    found, jobs = [], []
+    for code in (cluster_code("getl-learn"), None):
+        builder = EtlModelWorkChain.get_builder_from_protocol(
+            **labels, seed=1, protocol="fast", overrides={"settings": LEARNING}, code=code
+        )
+        if code is not None:
+            builder.options = {**SERIAL, "withmpi": False}
+        etl = submit(builder)
+        ended(etl)
+        assert etl.is_finished_ok, etl.exit_message
+        infer = submit(
+            InferWorkChain.get_builder_from_protocol(etl.outputs.model, orm.StructureData(ase=cell(5)), code=code)
+        )
+        ended(infer)
+        assert infer.is_finished_ok, infer.exit_message
+        nodes = (etl.outputs.dbi, etl.outputs.model, etl.outputs.parity, infer.outputs.predictions)
+        arrays = {f"{k} {name}": node.get_array(name) for k, node in enumerate(nodes) for name in node.get_arraynames()}
+        found.append(arrays | flatten(etl.outputs.validation.get_dict()))
+        jobs.append(
+            [job for node in (etl, infer) for job in node.called_descendants if isinstance(job, orm.CalcJobNode)]
+        )
+    there, here = found
+    assert len(there) > 50
+    assert there.keys() == here.keys()
+    for name, values in there.items():
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(values, here[name], rtol=1e-5, atol=1e-8, err_msg=name)
+        else:
+            np.testing.assert_array_equal(values, here[name], err_msg=name)
+    assert [job.inputs.task.value for job in jobs[0]] == ["build_dbi", "validate", "train", "predict"]
+    assert not jobs[1]
+    assert all(services.jobs(job) == [(job.get_job_id(), "COMPLETED")] for job in jobs[0])
