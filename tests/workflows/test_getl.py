@@ -2,13 +2,9 @@
 
 import io
 import json
-import threading
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import psutil
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
@@ -33,11 +29,17 @@ SHORT = {
     }
 }
 CHEAP = {"ecutwfc": 25.0, "ecutrho": 150.0, "conv_thr_per_atom": 1e-3, "r_max": 3.4, "spilling_max": 0.5}
+#: Before pw.x: where the cell is deformed and a file is there, hardly a file can be written. OpenMPI is kept from it.
+FAULT = """\
+test -e {armed} \\
+&& awk '/^CELL_PARAMETERS/ {{getline a; getline b; split(a, x); split(b, y); exit (x[1] == y[2])}}' aiida.in \\
+&& export OMPI_MCA_btl=self PMIX_MCA_gds=hash && ulimit -f 28
+true"""
 SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
 
 
 @pytest.fixture
-def builder(lammps_code, pw_code, cohp_code, engine_code, paw_family, cuzr_potential):
+def builder(lammps_code, pw_code, cohp_code, engine_code, paw_family, cuzr_potential, tmp_path):
     """Return a function that builds the inputs of a tiny campaign, with the changes given."""
 
     def build(label=None, overrides=None, learn=False, **changes):
@@ -54,7 +56,7 @@ def builder(lammps_code, pw_code, cohp_code, engine_code, paw_family, cuzr_poten
                 "large_n_atoms": 32,
                 "sub_runs": ["as_quenched", "tension_x"],
                 "max_concurrent": 2,
-                "failures_max": 1,
+                "failures_max": 2,
                 "melt_quench": SHORT,
                 "large": SHORT,
                 "label": {"settings": {**CHEAP, **(label or {})}},
@@ -62,30 +64,11 @@ def builder(lammps_code, pw_code, cohp_code, engine_code, paw_family, cuzr_poten
                 "infer": {"settings": {"r_max": 3.4}},
                 **(overrides or {}),
             },
-            "options": {"lammps": SERIAL, "label": SERIAL},
+            "options": {"lammps": SERIAL, "label": {**SERIAL, "prepend_text": FAULT.format(armed=tmp_path / "armed")}},
         }
         return GetlWorkChain.get_builder_from_protocol(**(arguments | changes))
 
     return build
-
-
-def kill_one(name, folder, seconds=300):
-    """Kill the first process of this name that works below our folder; return the thread that does it."""
-    killed = []
-
-    def watch():
-        until = time.monotonic() + seconds
-        while not killed and time.monotonic() < until:
-            for process in psutil.process_iter(["name", "cwd"]):
-                if process.info["name"] == name and Path(process.info["cwd"] or "/").is_relative_to(folder.resolve()):
-                    process.kill()
-                    killed.append(process.pid)
-                    break
-            time.sleep(0.05)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    return thread, killed
 
 
 def jobs(node):
@@ -98,24 +81,25 @@ def names(steps):
 
 @pytest.mark.slow
 @pytest.mark.engines
-def test_loop(builder, submit_and_await, work_directory, tmp_path):
-    killer, killed = kill_one("pw.x", work_directory)
+def test_loop(builder, submit_and_await, tmp_path):
+    (tmp_path / "armed").touch()
     node = submit_and_await(builder(), timeout=600)
-    killer.join()
-    assert killed
+    (tmp_path / "armed").unlink()
     assert node.is_finished_ok, node.exit_message
 
     # What failed is told, and did not end the loop.
     failed = [(run, sub_run) for run, cells in node.outputs.failures.items() for sub_run in cells]
-    assert len(failed) == 1
-    ((run, sub_run),) = failed
-    assert "PwBaseWorkChain" in node.outputs.failures[run][sub_run]["reason"]
+    assert sorted(failed) == [("run_0", "tension_x"), ("run_1", "tension_x")]
+    for run, sub_run in failed:
+        assert "File size limit exceeded" in node.outputs.failures[run][sub_run]["reason"]
     dbi, model, predictions = node.outputs.dbi, node.outputs.model, node.outputs.predictions
     assert isinstance(dbi, DbiData)
     assert isinstance(model, BondModelData)
     assert isinstance(predictions, BondStrengthsData)
-    assert [(entry["run"], entry["sub_run"]) for entry in dbi.left_out if "n_bonds" not in entry] == failed
-    assert dbi.base.attributes.get("n_structures") == 3
+    left_out = {(entry["run"], entry["sub_run"]): entry for entry in dbi.left_out if "n_bonds" not in entry}
+    assert sorted(left_out) == sorted(failed)
+    assert all("could not write its files" in entry["reason"] for entry in left_out.values())
+    assert dbi.base.attributes.get("n_structures") == 2
     assert set(predictions.base.attributes.get("bond_types")) <= set(model.bond_types)
     assert len(node.outputs.large_structure.sites) == 32
     assert np.isfinite(predictions.get_strength()).all()
@@ -124,7 +108,7 @@ def test_loop(builder, submit_and_await, work_directory, tmp_path):
     found = SimpleNamespace(node=node, dbi=dbi, model=model, predictions=predictions)
     check_traces(found)
     check_command_line(found, tmp_path)
-    check_cache(found, builder, (run, sub_run))
+    check_cache(found, builder)
 
 
 def check_traces(found):
@@ -164,7 +148,7 @@ def check_command_line(found, folder):
     traced = json.loads(invoke("trace", found.predictions.uuid, "--bond", 1, "--json"))
     assert traced["bond"]["std_eV"] > 0
     summary = invoke("summary", found.node.pk, "--results", folder)
-    for word in ("3 structures", "Left out    1 structures", "RMSE in eV", "Predicted", f"trace {found.dbi.pk}"):
+    for word in ("2 structures", "Left out    2 structures", "RMSE in eV", "Predicted", f"trace {found.dbi.pk}"):
         assert word in summary
     figures = {path.name: path.read_bytes() for path in folder.glob("*.png")}
     assert {"strength_against_distance.png", "parity.png", "predicted_strengths.png"} <= set(figures)
@@ -173,13 +157,13 @@ def check_command_line(found, folder):
         assert len(data) > 5000, name
 
 
-def check_cache(found, builder, failed):
+def check_cache(found, builder):
     """A second launch computes what failed, and nothing else; its own copy then computes nothing at all."""
     with enable_caching():
         _, again = run_get_node(builder())
     assert again.is_finished_ok, again.exit_message
     anew = [job for job in jobs(again) if not job.base.caching.is_created_from_cache]
-    assert sorted(job.process_label for job in anew) == ["LobsterCalculation", "PwCalculation"]
+    assert sorted(job.process_label for job in anew) == ["LobsterCalculation"] * 2 + ["PwCalculation"] * 2
     assert again.outputs.dbi.base.attributes.get("n_structures") == 4
     with enable_caching():
         _, third = run_get_node(builder())
@@ -198,10 +182,10 @@ def check_cache(found, builder, failed):
         # The limit that all labels exceed takes no engine either, since they are in the cache.
         _, refused = run_get_node(builder(label={"spilling_max": 1e-6}))
     assert refused.exit_status == 402
-    # The third takes the place of the first that fails, before the second does.
+    # The fourth takes the place of the second that fails, before the third does.
     n_failed = sum(len(cells) for cells in refused.outputs.failures.values())
-    assert n_failed in (2, 3)
-    assert f"{n_failed} labels failed, 1 were allowed; the last: LabelWorkChain" in refused.exit_message
+    assert n_failed in (3, 4)
+    assert f"{n_failed} labels failed, 2 were allowed; the last: LabelWorkChain" in refused.exit_message
     assert "spilling" in refused.exit_message
     assert all(job.base.caching.is_created_from_cache for job in jobs(refused))
 
