@@ -17,11 +17,13 @@ COMMANDS = {
     "summary": "aiida_getl.cli.run:summary",
     "loop": "aiida_getl.cli.loop:loop",
     "proposal": "aiida_getl.cli.proposal:proposal",
+    "dbi": "aiida_getl.cli.dbi:dbi",
+    "model": "aiida_getl.cli.model:model",
+    # The same command as `model predict`: it is what a model is for.
+    "predict": "aiida_getl.cli.model:predict",
     "report": "aiida_getl.cli.report:report",
     "trace": "aiida_getl.cli.trace:trace",
     "query": "aiida_getl.cli.query:query",
-    "dbi": "aiida_getl.cli.dbi:dbi",
-    "model": "aiida_getl.cli.model:model",
 }
 
 

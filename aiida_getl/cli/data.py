@@ -98,6 +98,7 @@ def show(node: str) -> None:
 @getl.command()
 @click.argument("node")
 @click.option(
+    "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write: .csv or .json; else the screen. [default: CSV of bonds, JSON of a model]",
@@ -143,6 +144,7 @@ def export(node: str, output: Path | None, overwrite: bool) -> None:
 @getl.command()
 @click.argument("node")
 @click.option(
+    "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
@@ -151,6 +153,8 @@ def export(node: str, output: Path | None, overwrite: bool) -> None:
 @decorators.with_dbenv()
 def plot(node: str, output: Path) -> None:
     """Draw NODE: labels and DBIs as strength against distance, predictions as distributions, models as learning curve.
+
+    NODE is a PK, UUID or label.
 
     \b
     Example:

@@ -62,8 +62,8 @@ def export(name: str, target: Path, layout: str | None, licence: str | None, cit
 def archive(name: str, path: Path) -> None:
     """Write a model, database or prediction with all that it rests on to FILE, an archive of AiiDA.
 
-    Whoever loads it by `verdi archive import FILE` has the same nodes: `aiida-getl trace` answers there as here, and
-    `aiida-getl model predict` gives the same numbers.
+    It is named by its PK, UUID or label. Whoever loads the archive by `verdi archive import FILE` has the same nodes:
+    `aiida-getl trace` answers there as here, and `aiida-getl model predict` gives the same numbers.
 
     \b
     Example:

@@ -21,7 +21,9 @@ from aiida_getl.progress import LOGGER
 if TYPE_CHECKING:
     from aiida_getl.data.dbi import DbiData
 
-protocol_option = click.option("--protocol", metavar="NAME", help="fast, balanced or stringent.  [default: balanced]")
+protocol_option = click.option(
+    "--protocol", metavar="NAME", help="One of fast, balanced and stringent.  [default: balanced]"
+)
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random choice."
 )

@@ -48,17 +48,13 @@ def start(config: Path, dry_run: bool) -> None:
 
     from aiida_getl.cli.loop_config import build_loop, read_loop_config
     from aiida_getl.cli.loop_text import describe_plan
+    from aiida_getl.cli.plan import check_inputs
     from aiida_getl.setup.daemon import ensure_daemon
-    from aiida_getl.workflows.active_learning import ActiveLearningWorkChain
 
     settings = read_loop_config(config)
     try:
         builder = build_loop(config, settings)
-        message = ActiveLearningWorkChain.spec().inputs.validate(
-            ActiveLearningWorkChain.spec().inputs.pre_process(dict(builder._inputs(prune=True)))
-        )
-        if message is not None:
-            raise ValueError(message.message)
+        check_inputs(builder)
         click.echo(describe_plan(builder))
         if dry_run:
             click.echo("Nothing was started: this is what would be run.")
@@ -97,6 +93,8 @@ def status(identifier: str) -> None:
 def report(identifier: str, results: Path) -> None:
     """Tabulate and draw what every iteration of a LOOP asked for, what was decided, what it cost and brought.
 
+    LOOP is a PK, UUID or label.
+
     \b
     Example:
         aiida-getl loop report 123 --results results
@@ -119,7 +117,7 @@ def report(identifier: str, results: Path) -> None:
 def stop(identifier: str, reason: str) -> None:
     """End a LOOP well: what is under way is finished and learnt from, nothing more is labelled.
 
-    A proposal that waits for a decision is rejected.
+    LOOP is a PK, UUID or label. A proposal that waits for a decision is rejected.
 
     \b
     Example:

@@ -116,8 +116,9 @@ def evaluate(
 ) -> None:
     """Measure errors: of MODEL on labels that it has not seen, or on groups of DBI that are left out in turn.
 
-    The distance alone and the published method, trained on the same bonds, stand beside the model. z std is the spread
-    of error over standard deviation: 1 is right, more is over-confident.
+    MODEL and DBI are PKs, UUIDs or labels, or files for a DBI. The distance alone and the published method, trained on
+    the same bonds, stand beside the model. z std is the spread of error over standard deviation: 1 is right, more is
+    over-confident.
 
     \b
     Examples:
@@ -161,6 +162,7 @@ def evaluate(
 @click.argument("name", metavar="MODEL")
 @click.argument("structures", metavar="STRUCTURE...", nargs=-1, required=True)
 @click.option(
+    "-o",
     "--output",
     "outputs",
     multiple=True,
@@ -177,11 +179,12 @@ def predict(
 
     All frames of a file are predicted. The format of --output follows from its ending: rows of bonds (.csv, .csv.gz,
     .parquet), sums per atom for OVITO and the like (.xyz, .extxyz), or LOBSTER's list (.lobster, one structure).
+    `aiida-getl predict` and `aiida-getl model predict` are the same.
 
     \b
     Examples:
-        aiida-getl model predict published glass.xyz --output bonds.csv --output atoms.extxyz
-        aiida-getl model predict 123 456
+        aiida-getl predict published glass.xyz --output bonds.csv --output atoms.extxyz
+        aiida-getl predict 123 456
     """
     from aiida_getl.cli.predict import predict_all
     from aiida_getl.data.model import BondModelData
@@ -207,6 +210,8 @@ def learning_curve(
     source: str, selections: tuple[str, ...], sizes: str | None, settings: dict, seed: int, results: Path
 ) -> None:
     """Tell how the errors on groups left out fall with the number of training bonds, and whether more would help.
+
+    DBI is a PK, UUID or label, or files that `aiida-getl dbi import` understands.
 
     \b
     Example:

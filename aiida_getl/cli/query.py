@@ -221,8 +221,9 @@ def marks(as_json: bool, as_csv: bool) -> None:
 def cost(node: str | None, by: str, as_json: bool, as_csv: bool) -> None:
     """Tell the core-hours of NODE: of a process with all that it called, or of all that led to some data.
 
-    Without NODE, of the whole profile. What several labels share, as the melt-quench run of a glass and its
-    deformations, is split evenly among them. A job of which no wall time is known counts as unknown, not as nothing.
+    NODE is a PK, UUID or label; without it, of the whole profile. What several labels share, as the melt-quench run of
+    a glass and its deformations, is split evenly among them. A job of which no wall time is known counts as unknown,
+    not as nothing.
 
     \b
     Examples:

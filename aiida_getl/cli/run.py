@@ -39,9 +39,10 @@ results_option = click.option(
 @click.command()
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Watch it until it ends, then sum up.")
+@click.option("--dry-run", is_flag=True, help="Start nothing: print what would be run, and what it may cost.")
 @results_option
 @with_profile
-def run(config: Path, wait: bool, results: Path) -> None:
+def run(config: Path, wait: bool, dry_run: bool, results: Path) -> None:
     """Run the whole loop as CONFIG (YAML) says: from a composition to the bond strengths of a large glass.
 
     \b
@@ -53,13 +54,15 @@ def run(config: Path, wait: bool, results: Path) -> None:
         overrides: {n_runs: 4}
 
     \b
-    Example:
+    Examples:
+        aiida-getl run examples/quickstart.yaml --dry-run
         aiida-getl run examples/quickstart.yaml
     """
     from aiida.common.exceptions import NotExistent
     from aiida.engine import submit
     from aiida.manage import get_manager
 
+    from aiida_getl.cli.plan import check_inputs, describe_campaign
     from aiida_getl.setup.daemon import ensure_daemon
     from aiida_getl.workflows.getl import GetlWorkChain
 
@@ -75,6 +78,11 @@ def run(config: Path, wait: bool, results: Path) -> None:
             options=settings.get("options"),
         )
         builder.metadata.label = settings.get("label", str(settings["composition"]))
+        if dry_run:
+            check_inputs(builder)
+            click.echo(describe_campaign(builder))
+            click.echo("Nothing was started: this is what would be run.")
+            return
         click.echo(f"The daemon is {ensure_daemon(get_manager().get_profile().name)}.")
         node = submit(builder)
     except NotExistent as exception:
@@ -201,7 +209,7 @@ def load_potential(name: str, folder: Path) -> orm.SinglefileData:
 
     from aiida_getl.setup.potentials import find_potential
 
-    path = folder / name
+    path = (folder / name).absolute()
     if not path.is_file():
         path = find_potential(name)
     node = orm.SinglefileData(path)

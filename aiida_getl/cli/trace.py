@@ -34,10 +34,12 @@ def trace(node: str, bond: int | None, as_json: bool, as_csv: bool) -> None:
 
     from aiida_getl import provenance
     from aiida_getl.cli.nodes import find_node
+    from aiida_getl.data.model import BondModelData
 
     check_format(as_json, as_csv)
     try:
-        found = provenance.trace(find_node(node, orm.Data), bond)
+        # A model is named like its DBI, and the way back from it leads through the DBI.
+        found = provenance.trace(find_node(node, (BondModelData, orm.Data)), bond)
     except ValueError as exception:
         raise click.ClickException(str(exception)) from exception
     if as_json:

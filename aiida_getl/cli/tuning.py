@@ -86,9 +86,10 @@ def importance(source: str, repeats: int, settings: dict, seed: int, results: Pa
 def tune(source: str, candidates: Path, nested: bool, settings: dict, seed: int, results: Path) -> None:
     """Find the best settings of the learning among candidates, by the errors on groups of DBI that are left out.
 
-    The error of the best candidate flatters it: it was chosen for these very groups. So each group is also predicted
-    with the settings that were chosen without it (--nested; as many times as long as there are groups). Candidates may
-    differ in anything but what is tested (r_max, min_bonds, group_by, max_folds).
+    DBI is a PK, UUID or label, or files. The error of the best candidate flatters it: it was chosen for these very
+    groups. So each group is also predicted with the settings that were chosen without it (--nested; as many times as
+    long as there are groups). Candidates may differ in anything but what is tested (r_max, min_bonds, group_by,
+    max_folds).
 
     \b
     Example, with candidates.yaml:
