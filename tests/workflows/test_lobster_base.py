@@ -225,7 +225,7 @@ def test_killed_is_tried_once_more(process, ended):
     assert chain.inspect_process().status == 0
     assert chain.should_run_process()
     ended(chain, "ERROR_KILLED", {}, reason="Killed")
-    assert chain.inspect_process().status == 430
+    assert chain.inspect_process().status == 424
 
 
 @pytest.mark.parametrize("name", ["ERROR_CRASHED", "ERROR_BAD_INPUT", "ERROR_ICOHPLIST_UNREADABLE"])
