@@ -11,6 +11,7 @@ import click
 
 from aiida_getl.cli.export import export
 from aiida_getl.cli.nodes import find_node, give_label
+from aiida_getl.cli.output import echo_list, format_options
 from aiida_getl.cli.profile import load, with_profile
 from aiida_getl.cli.tables import table
 from aiida_getl.data.methods import describe_method, method_name
@@ -116,39 +117,48 @@ def import_command(
 
 
 @dbi.command("list")
+@format_options
 @with_profile(create=True)
-def list_command() -> None:
+def list_command(as_json: bool, as_csv: bool) -> None:
     """List the DBIs of the profile.
 
     \b
-    Example:
+    Examples:
         aiida-getl dbi list
+        aiida-getl dbi list --json
     """
     from aiida import orm
 
     from aiida_getl.data.dbi import DbiData
 
     nodes = orm.QueryBuilder().append(DbiData).order_by({DbiData: "id"}).all(flat=True)
-    if not nodes:
-        click.echo("There is no DBI yet: `aiida-getl dbi import --help` says how to make one from files.")
-        return
-    click.echo(
-        table(
-            ("PK", "label", "structures", "bonds", "compositions", "labelled by", "made"),
-            [
-                (
-                    node.pk,
-                    node.label or None,
-                    node.base.attributes.get("n_structures"),
-                    node.base.attributes.get("n_bonds"),
-                    _shortened(node.base.attributes.get("compositions")),
-                    method_name(node.base.attributes.get("method")),
-                    node.ctime.strftime("%Y-%m-%d %H:%M"),
-                )
-                for node in nodes
-            ],
-        )
-    )
+    columns = {
+        "pk": "PK",
+        "label": "label",
+        "structures": "structures",
+        "bonds": "bonds",
+        "compositions": "compositions",
+        "labelled_by": "labelled by",
+        "made": "made",
+        "uuid": "UUID",
+    }
+    rows = [
+        {
+            "pk": node.pk,
+            "label": node.label,
+            "structures": node.base.attributes.get("n_structures"),
+            "bonds": node.base.attributes.get("n_bonds"),
+            "compositions": node.base.attributes.get("compositions")
+            if as_json or as_csv
+            else _shortened(node.base.attributes.get("compositions")),
+            "labelled_by": method_name(node.base.attributes.get("method")),
+            "made": node.ctime.strftime("%Y-%m-%d %H:%M"),
+            "uuid": node.uuid,
+        }
+        for node in nodes
+    ]
+    empty = "There is no DBI yet: `aiida-getl dbi import --help` says how to make one from files."
+    echo_list(rows, columns, as_json=as_json, as_csv=as_csv, empty=empty)
 
 
 @dbi.command("show")

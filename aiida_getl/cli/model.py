@@ -23,6 +23,7 @@ from aiida_getl.cli.learning import (
 )
 from aiida_getl.cli.mlflow import log_mlflow
 from aiida_getl.cli.nodes import find_node, give_label
+from aiida_getl.cli.output import echo_list, format_options
 from aiida_getl.cli.profile import with_profile
 from aiida_getl.cli.run import results_option
 from aiida_getl.cli.tables import table
@@ -248,13 +249,15 @@ def learning_curve(
 
 
 @model.command("list")
+@format_options
 @with_profile(create=True)
-def list_command() -> None:
+def list_command(as_json: bool, as_csv: bool) -> None:
     """List the models of the profile.
 
     \b
-    Example:
+    Examples:
         aiida-getl model list
+        aiida-getl model list --json
     """
     from aiida import orm
 
@@ -262,20 +265,20 @@ def list_command() -> None:
     from aiida_getl.data.model import BondModelData
 
     nodes = orm.QueryBuilder().append(BondModelData).order_by({BondModelData: "id"}).all(flat=True)
-    if not nodes:
-        click.echo("There is no model yet: `aiida-getl model train --help` says how to make one.")
-        return
+    columns = {"pk": "PK", "label": "label", "bonds": "bonds", "labels_by": "labels by", "made": "made", "uuid": "UUID"}
     rows = [
-        (
-            node.pk,
-            node.label or None,
-            ", ".join(node.bond_types),
-            method_name(node.labelled_by),
-            node.ctime.strftime("%Y-%m-%d %H:%M"),
-        )
+        {
+            "pk": node.pk,
+            "label": node.label,
+            "bonds": ", ".join(node.bond_types),
+            "labels_by": method_name(node.labelled_by),
+            "made": node.ctime.strftime("%Y-%m-%d %H:%M"),
+            "uuid": node.uuid,
+        }
         for node in nodes
     ]
-    click.echo(table(("PK", "label", "bonds", "labels by", "made"), rows))
+    empty = "There is no model yet: `aiida-getl model train --help` says how to make one."
+    echo_list(rows, columns, as_json=as_json, as_csv=as_csv, empty=empty)
 
 
 @model.command("show")

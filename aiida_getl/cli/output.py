@@ -51,6 +51,18 @@ def echo_rows(rows: Sequence[dict[str, Any]], columns: dict[str, str], *, as_csv
         click.echo(empty)
 
 
+def echo_list(
+    rows: Sequence[dict[str, Any]], columns: dict[str, str], *, as_json: bool, as_csv: bool, empty: str
+) -> None:
+    """Print rows in the format asked for, see :func:`echo_rows`; UUIDs are for programs, not for the table."""
+    check_format(as_json, as_csv)
+    if as_json:
+        echo_json(rows)
+    else:
+        shown = {name: heading for name, heading in columns.items() if as_csv or name != "uuid"}
+        echo_rows(rows, shown, as_csv=as_csv, empty=empty)
+
+
 def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 

@@ -30,11 +30,6 @@ def describe_campaign(builder: ProcessBuilder) -> str:
     n_labels = n_runs * len(sub_runs)
     composition = builder.composition
     name = composition.value if isinstance(composition, orm.Str) else composition.get_dict()
-    rows = past_costs(builder)
-    models = cost_models(rows, n_atoms)
-    label, with_run = models["deformation"](n_atoms), models["composition"](n_atoms)
-    hours = n_runs * (with_run - label) + n_labels * label
-    source = f"as {models['deformation'].n_observations} such labels did" if rows else "assumed: there is no history"
     codes = {
         "melt-quench": builder.melt_quench.lammps["code"],
         "pw.x": builder.label.scf.pw.code,
@@ -50,7 +45,20 @@ def describe_campaign(builder: ProcessBuilder) -> str:
             f"            of each run: {', '.join(sub_runs)}",
             "Codes       "
             + ", ".join(f"{what} by {code.full_label}" for what, code in codes.items() if code is not None),
-            f"Costs       a label of {n_atoms} atoms {label:.3g} core-hours ({source}); all labels about {hours:.3g},",
-            f"            the cell of {builder.large_n_atoms.value} atoms and the learning not counted",
+            f"Costs       {_costs(builder, n_runs, n_labels)}",
         ]
+    )
+
+
+def _costs(builder: ProcessBuilder, n_runs: int, n_labels: int) -> str:
+    """Return what labels by the same codes and settings say about the core-hours of a campaign."""
+    n_atoms = builder.n_atoms.value
+    models = cost_models(past_costs(builder), n_atoms)
+    if not models["deformation"].n_observations:
+        return "not known: this profile has no label by these codes and settings yet"
+    label, with_run = models["deformation"](n_atoms), models["composition"](n_atoms)
+    hours = n_runs * (with_run - label) + n_labels * label
+    return (
+        f"about {hours:.3g} core-hours, by {models['deformation'].n_observations} past labels; the cell of "
+        f"{builder.large_n_atoms.value} atoms and the learning are not counted"
     )

@@ -134,6 +134,18 @@ def test_what_cannot_be_imported(aiida_profile, tmp_path, monkeypatch, arguments
     assert message in output
 
 
+@pytest.mark.parametrize("kind", ["dbi", "model"])
+def test_lists_for_programs(trained, kind):
+    status, output = call(kind, "list", "--json")
+    assert status == 0
+    mine = next(row for row in json.loads(output) if row["label"] == "small")
+    assert orm.load_node(mine["uuid"]).pk == mine["pk"]
+    status, output = call(kind, "list", "--csv")
+    assert any(row["uuid"] == mine["uuid"] for row in csv.DictReader(output.splitlines()))
+    assert mine["uuid"] not in call(kind, "list")[1]
+    assert call(kind, "list", "--csv", "--json")[0] == 2
+
+
 def test_list_and_show(trained, tmp_path):
     for command, words in (
         (("dbi", "list"), ("small", "Cu4Zr4", "LOBSTER 3.0.0")),

@@ -21,7 +21,7 @@ from aiida_getl.cli.plan import check_inputs
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```", re.S | re.M)
-SHELL, DRAWING = {"bash", "console"}, {""}
+SHELL, DRAWING = {"bash", "console"}, {"", "text"}
 
 #: Commands that are understood here and run elsewhere: their beginning, and the reason.
 ELSEWHERE = {
