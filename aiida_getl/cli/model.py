@@ -185,7 +185,7 @@ def predict(
     \b
     Examples:
         aiida-getl predict published glass.xyz --output bonds.csv --output atoms.extxyz
-        aiida-getl predict 123 456
+        aiida-getl model predict 123 456
     """
     from aiida_getl.cli.predict import predict_all
     from aiida_getl.data.model import BondModelData
