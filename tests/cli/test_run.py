@@ -51,7 +51,7 @@ def refused(invoke, tmp_path, daemon_client):
         ("composition: Cu50Zr50\n", "missing ['potential', 'seed'], unknown []"),
         (CONFIG + "sead: 2\n", "unknown ['sead']; it needs ['composition', 'potential', 'seed']"),
         (CONFIG + "1: 2\n", "unknown ['1']"),
-        (CONFIG + "codes: {projwcf: projwfc@localhost}\n", "give labels for some of lammps, learn, lobster, projwfc, pw"),
+        (CONFIG + "codes: {projwcf: projwfc@localhost}\n", "labels for some of lammps, learn, lobster, projwfc, pw"),
         (CONFIG + "codes: pw@localhost\n", "codes are 'pw@localhost', give labels"),
     ],
 )
