@@ -254,6 +254,9 @@ def icohplist():
 def aiida_profile(aiida_config, aiida_profile_factory):
     """The profile of the session: SQLite and the built-in broker; ``started_daemon_client`` starts its daemon."""
     with aiida_profile_factory(aiida_config, broker_backend="core.zeromq") as profile:
+        # Whatever the poll interval, workers look after the children of a test profile without a pause.
+        profile.is_test_profile = False
+        aiida_config.update_profile(profile)
         for option, value in TEST_OPTIONS.items():
             aiida_config.set_option(option, value, scope=profile.name)
         aiida_config.store()

@@ -30,7 +30,13 @@ def test_uses(call, campaign):
         assert node.uuid in output
     assert "label by LOBSTER" in output
     found = json.loads(call("query", "uses", label.uuid, "--json")[1])
-    assert [use["kind"] for use in found["found"]] == ["dbi", "model", "prediction"]
+    # The same files may have been imported, and learnt from, by other tests of the session.
+    kinds = {use["uuid"]: use["kind"] for use in found["found"]}
+    assert [kinds[node.uuid] for node in (campaign.dbi, campaign.model, campaign.prediction)] == [
+        "dbi",
+        "model",
+        "prediction",
+    ]
     assert found["subject"]["uuid"] == label.uuid
     assert [row["uuid"] for row in rows(call("query", "uses", campaign.model.uuid, "--csv")[1])] == [
         campaign.prediction.uuid

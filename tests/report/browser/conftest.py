@@ -14,9 +14,12 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def launch():
-    """Return a function that starts the browser with arguments."""
+    """Return a function that starts the browser with arguments.
+
+    Not for the whole session: while Playwright runs, its event loop does, and AiiDA's processes cannot.
+    """
     from playwright.sync_api import sync_playwright
 
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
@@ -26,7 +29,7 @@ def launch():
         yield lambda arguments: playwright.chromium.launch(executable_path=path, args=arguments)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(launch):
     """Chromium."""
     browser = launch(ARGUMENTS)
