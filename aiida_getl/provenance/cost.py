@@ -135,9 +135,11 @@ def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCos
             cost = replace(cost, missing="it left no results")
         found.append((start, pk, cost))
     reports = _reports(set(unaccounted))
+    rows = list(_rows(set(unaccounted), orm.CalcJobNode, _QUEUE_COLUMNS))
+    serial = _serial({pk for pk, _, resources, _ in rows if reserved_cores(resources or {}) is None})
     complete = {
-        pk: _with_job(unaccounted[pk], state, resources or {}, queue or {}, reports.get(pk, {}))
-        for pk, state, resources, queue in _rows(set(unaccounted), orm.CalcJobNode, _QUEUE_COLUMNS)
+        pk: _with_job(unaccounted[pk], state, (resources or {}) | serial.get(pk, {}), queue or {}, reports.get(pk, {}))
+        for pk, state, resources, queue in rows
     }
     cached = _cached(pks)
     costs = [complete.get(pk, cost) for _, pk, cost in sorted(found, key=lambda entry: entry[:2])]
@@ -154,6 +156,12 @@ def _rows(pks: set[int], node_class: type[orm.CalculationNode], columns: tuple[s
     for part in parts(pks):
         query = orm.QueryBuilder().append(node_class, filters={"id": {"in": part}}, project=list(columns))
         yield from query.iterall()
+
+
+def _serial(pks: set[int]) -> dict[int, dict[str, int]]:
+    """Return, for jobs without MPI, that they are one process on each machine, which their options need not say."""
+    rows = _rows(pks, orm.CalcJobNode, ("id", "attributes.withmpi"))
+    return {pk: {"num_mpiprocs_per_machine": 1} for pk, with_mpi in rows if with_mpi is not None and not with_mpi}
 
 
 def _cached(pks: set[int]) -> set[int]:

@@ -94,6 +94,21 @@ def test_what_the_scheduler_saw_last(run_job):
     assert (found.core_hours, found.source) == (2.0, "scheduler")
 
 
+def test_a_job_without_mpi_is_one_process(run_job):
+    """AiiDA takes options that tell the machines only, as those of the embedded profile do."""
+    outputs = {"output_parameters": orm.Dict({"wall_time_seconds": 1800.0})}
+    alone = run_job("lmp", outputs=outputs, resources={"num_machines": 1}, withmpi=False)
+    found = only(alone)
+    assert (found.cores, found.core_hours) == (1, 0.5)
+    parallel = run_job(
+        "pw",
+        outputs={"output_parameters": orm.Dict({"wall_time_seconds": 9.0})},
+        resources={"num_machines": 1},
+        withmpi=True,
+    )
+    assert "number of cores" in only(parallel).missing
+
+
 def test_unknown_is_not_nothing(run_job):
     silent = run_job("pw", resources=TWO_BY_FOUR)
     nowhere = run_job("pw", outputs={"output_parameters": orm.Dict({"wall_time_seconds": 5.0})}, resources={})
