@@ -247,6 +247,44 @@ def icohplist():
     return _icohplist_text
 
 
+# ---- glasses with a made-up law of bond strengths
+
+
+@pytest.fixture(scope="session")
+def make_cell():
+    """Factory of random cells, by seed; by default eight atoms each of Cu and Zr."""
+
+    def random_cell(seed, symbols=("Cu",) * 8 + ("Zr",) * 8, length=6.4):
+        rng = np.random.default_rng(seed)
+        cell = np.diag([length] * 3) + rng.uniform(-0.3, 0.3, (3, 3))
+        points = []
+        while len(points) < len(symbols):  # atoms do not overlap
+            trial = rng.uniform(0, 1, 3)
+            delta = np.array([trial - p for p in points]).reshape(-1, 3)
+            delta -= np.round(delta)
+            if not len(delta) or np.linalg.norm(delta @ cell, axis=1).min() > 2.1:
+                points.append(trial)
+        return Atoms(symbols, scaled_positions=np.array(points), cell=cell, pbc=True)
+
+    return random_cell
+
+
+@pytest.fixture(scope="session")
+def law():
+    """The law, (atoms, bonds) to strengths in eV: they decay with distance, atoms near the middle screen them."""
+    from aiida_getl.structures.bonds import bond_vectors
+
+    def screened_strength(atoms, bonds):
+        middle = atoms.positions[bonds.atom_i] + 0.5 * bond_vectors(atoms.positions, np.asarray(atoms.cell), bonds)
+        images = np.stack(np.meshgrid(*[range(-2, 3)] * 3), axis=-1).reshape(-1, 3) @ np.asarray(atoms.cell)
+        everywhere = (atoms.positions[:, None] + images).reshape(-1, 3)
+        gap = np.linalg.norm(middle[:, None] - everywhere, axis=2)
+        screening = np.exp(-np.square(gap / 2.0)).sum(axis=1)
+        return 2.0 * np.exp((2.4 - bonds.distance) / 0.5) * np.exp(-0.5 * screening)
+
+    return screened_strength
+
+
 # ---- AiiDA: one temporary profile for the whole session, never the user's
 
 
@@ -341,6 +379,25 @@ def cuzr_potential(aiida_profile, cuzr_potential_path):
     from aiida.orm import SinglefileData
 
     return SinglefileData(cuzr_potential_path).store()
+
+
+@pytest.fixture
+def labels(aiida_profile, cell):
+    """Structures and labels by run and sub-run, without the engines that would make them."""
+    from aiida.orm import StructureData
+
+    from aiida_getl.data.bonds import BondStrengthsData
+    from aiida_getl.structures.bonds import find_bonds
+
+    structures, bonds = {}, {}
+    for run in range(2):
+        atoms = cell(run)
+        listed = find_bonds(atoms.positions, atoms.cell[:], 4.0)
+        method = {"engine": "getl-cohp", "version": "1"}
+        label = BondStrengthsData.from_bonds(listed, list(atoms.symbols), -np.exp(2.5 - listed.distance), method)
+        structures[f"run_{run}"] = {"as_quenched": StructureData(ase=atoms).store()}
+        bonds[f"run_{run}"] = {"as_quenched": label.store()}
+    return {"structures": structures, "bonds": bonds}
 
 
 # ---- PostgreSQL

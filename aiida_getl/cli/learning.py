@@ -96,7 +96,7 @@ def _check_storable(content: Any, where: str) -> None:
 
 def find_dbi(source: str) -> DbiData:
     """Return the DBI that a person means: a PK, UUID or label, or files, which are imported."""
-    from aiida_getl.cli.dbi import import_files
+    from aiida_getl.cli.dbi_import import import_files
     from aiida_getl.data.dbi import DbiData
 
     if Path(source).exists():

@@ -42,33 +42,14 @@ def start(config: Path, dry_run: bool) -> None:
     Example:
         aiida-getl loop start examples/active_learning/loop.yaml --dry-run
     """
-    from aiida.common.exceptions import NotExistent
-    from aiida.engine import submit
-    from aiida.manage import get_manager
-
     from aiida_getl.cli.loop_config import build_loop, read_loop_config
     from aiida_getl.cli.loop_text import describe_plan
-    from aiida_getl.cli.plan import check_inputs
-    from aiida_getl.setup.daemon import ensure_daemon
+    from aiida_getl.cli.plan import launch
 
     settings = read_loop_config(config)
-    try:
-        builder = build_loop(config, settings)
-        check_inputs(builder)
-        click.echo(describe_plan(builder))
-        if dry_run:
-            click.echo("Nothing was started: this is what would be run.")
-            return
-        click.echo(f"The daemon is {ensure_daemon(get_manager().get_profile().name)}.")
-        node = submit(builder)
-    except NotExistent as exception:
-        raise click.ClickException(
-            f"{config}: {exception}. `verdi code list` shows the codes there are, `aiida-getl setup` makes those of "
-            "this machine"
-        ) from exception
-    except (ValueError, FileNotFoundError) as exception:
-        raise click.ClickException(f"{config}: {exception}") from exception
-    click.echo(f"Started the loop <{node.pk}> {node.label}: `aiida-getl loop status {node.pk}`")
+    node = launch(config, lambda: build_loop(config, settings), describe_plan, dry_run=dry_run)
+    if node is not None:
+        click.echo(f"Started the loop <{node.pk}> {node.label}: `aiida-getl loop status {node.pk}`")
 
 
 @loop.command()

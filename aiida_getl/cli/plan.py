@@ -1,12 +1,47 @@
-"""What a campaign would run, before anything is started."""
+"""What a configuration asks for: its plan, and its start."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import click
 from aiida import orm
-from aiida.engine import ProcessBuilder
+from aiida.common.exceptions import NotExistent
+from aiida.engine import ProcessBuilder, submit
+from aiida.manage import get_manager
 
 from aiida_getl.acquisition.history import cost_models
+from aiida_getl.setup.daemon import ensure_daemon
 from aiida_getl.workflows.past_costs import past_costs
+
+
+def launch(
+    config: Path, build: Callable[[], ProcessBuilder], describe: Callable[[ProcessBuilder], str], *, dry_run: bool
+) -> orm.ProcessNode | None:
+    """Print what a configuration file asks for, and submit it to the daemon unless this is a dry run.
+
+    :param build: makes the builder of what the file says.
+    :param describe: tells what a builder would run.
+    :return: the process, None for a dry run.
+    :raises click.ClickException: if something that the file names does not exist, or an input is not valid.
+    """
+    try:
+        builder = build()
+        check_inputs(builder)
+        click.echo(describe(builder))
+        if dry_run:
+            click.echo("Nothing was started: this is what would be run.")
+            return None
+        click.echo(f"The daemon is {ensure_daemon(get_manager().get_profile().name)}.")
+        return submit(builder)
+    except NotExistent as exception:
+        raise click.ClickException(
+            f"{config}: {exception}. `verdi code list` shows the codes there are, `aiida-getl setup` makes those of "
+            "this machine"
+        ) from exception
+    except (ValueError, FileNotFoundError) as exception:
+        raise click.ClickException(f"{config}: {exception}") from exception
 
 
 def check_inputs(builder: ProcessBuilder) -> None:

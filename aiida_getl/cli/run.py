@@ -15,6 +15,7 @@ from aiida_getl.cli.profile import with_profile
 
 if TYPE_CHECKING:
     from aiida import orm
+    from aiida.engine import ProcessBuilder
 
 DEFAULT_CODES = {
     "lammps": "lammps@localhost",
@@ -58,44 +59,36 @@ def run(config: Path, wait: bool, dry_run: bool, results: Path) -> None:
         aiida-getl run examples/quickstart.yaml --dry-run
         aiida-getl run examples/quickstart.yaml
     """
-    from aiida.common.exceptions import NotExistent
-    from aiida.engine import submit
-    from aiida.manage import get_manager
-
-    from aiida_getl.cli.plan import check_inputs, describe_campaign
-    from aiida_getl.setup.daemon import ensure_daemon
-    from aiida_getl.workflows.getl import GetlWorkChain
+    from aiida_getl.cli.plan import describe_campaign, launch
 
     settings = read_config(config)
-    try:
-        builder = GetlWorkChain.get_builder_from_protocol(
-            {**DEFAULT_CODES, **settings.get("codes", {})},
-            settings["composition"],
-            load_potential(settings["potential"], config.parent),
-            settings["seed"],
-            protocol=settings.get("protocol"),
-            overrides=settings.get("overrides"),
-            options=settings.get("options"),
-        )
-        builder.metadata.label = settings.get("label", str(settings["composition"]))
-        if dry_run:
-            check_inputs(builder)
-            click.echo(describe_campaign(builder))
-            click.echo("Nothing was started: this is what would be run.")
-            return
-        click.echo(f"The daemon is {ensure_daemon(get_manager().get_profile().name)}.")
-        node = submit(builder)
-    except NotExistent as exception:
-        raise click.ClickException(
-            f"{config}: {exception}. `verdi code list` shows the codes there are, `aiida-getl setup` makes those of "
-            "this machine"
-        ) from exception
-    except (ValueError, FileNotFoundError) as exception:
-        raise click.ClickException(f"{config}: {exception}") from exception
+    node = launch(config, lambda: build_campaign(config, settings), describe_campaign, dry_run=dry_run)
+    if node is None:
+        return
     click.echo(f"Started {node.process_label} <{node.pk}>. It runs in the daemon, also when this terminal closes;")
     click.echo(f"`aiida-getl watch {node.pk}` looks again.")
     if wait:
         watch_and_sum_up(node, results)
+
+
+def build_campaign(config: Path, settings: dict[str, Any]) -> ProcessBuilder:
+    """Return the builder of what a configuration file says.
+
+    :param settings: as :func:`read_config` returns them.
+    """
+    from aiida_getl.workflows.getl import GetlWorkChain
+
+    builder = GetlWorkChain.get_builder_from_protocol(
+        {**DEFAULT_CODES, **settings.get("codes", {})},
+        settings["composition"],
+        load_potential(settings["potential"], config.parent),
+        settings["seed"],
+        protocol=settings.get("protocol"),
+        overrides=settings.get("overrides"),
+        options=settings.get("options"),
+    )
+    builder.metadata.label = settings.get("label", str(settings["composition"]))
+    return builder
 
 
 @click.command("watch")

@@ -6,7 +6,7 @@ one: minutes for the graph of a campaign where this takes a second (docs/scale.m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from aiida import orm
@@ -77,20 +77,25 @@ def walk_back(pks: Iterable[int]) -> Lineage:
 
 def calculations_behind(pks: Iterable[int]) -> set[int]:
     """Return the calculations that led to data: those of :func:`walk_back`, at a third of its time."""
-    queue = {maker for _, _, maker in incoming(pks, LinkType.CREATE)}
+
+    def before(part: list[int]) -> orm.QueryBuilder:
+        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="after")
+        query.append(orm.Data, with_outgoing="after", edge_filters={"type": LinkType.INPUT_CALC.value}, tag="data")
+        return query.append(
+            orm.CalculationNode, with_outgoing="data", edge_filters={"type": LinkType.CREATE.value}, project="id"
+        )
+
+    return _closure({maker for _, _, maker in incoming(pks, LinkType.CREATE)}, before)
+
+
+def _closure(calculations: Iterable[int], step: Callable[[list[int]], orm.QueryBuilder]) -> set[int]:
+    """Return calculations, those that a step leads to from them, those that it leads to from these, and so on."""
+    queue = set(calculations)
     seen = set(queue)
     while queue:
         found: set[int] = set()
         for part in parts(queue):
-            query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="after")
-            query.append(orm.Data, with_outgoing="after", edge_filters={"type": LinkType.INPUT_CALC.value}, tag="data")
-            query.append(
-                orm.CalculationNode,
-                with_outgoing="data",
-                edge_filters={"type": LinkType.CREATE.value},
-                project="id",
-            )
-            found.update(query.distinct().all(flat=True))
+            found.update(step(part).distinct().all(flat=True))
         queue = found - seen
         seen |= queue
     return seen
@@ -117,29 +122,21 @@ def walk_forward(calculations: Iterable[int], *, not_through: Iterable[type[orm.
     :param not_through: results of these classes are followed no further.
     """
     barred = [{"node_type": {"!==": cls.class_node_type}} for cls in not_through]
-    queue = set(calculations)
-    seen = set(queue)
-    while queue:
-        found: set[int] = set()
-        for part in parts(queue):
-            query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="before")
-            query.append(
-                orm.Data,
-                with_incoming="before",
-                edge_filters={"type": LinkType.CREATE.value},
-                filters={"and": barred} if barred else {},
-                tag="data",
-            )
-            query.append(
-                orm.CalculationNode,
-                with_incoming="data",
-                edge_filters={"type": LinkType.INPUT_CALC.value},
-                project="id",
-            )
-            found.update(query.distinct().all(flat=True))
-        queue = found - seen
-        seen |= queue
-    return seen
+
+    def after(part: list[int]) -> orm.QueryBuilder:
+        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="before")
+        query.append(
+            orm.Data,
+            with_incoming="before",
+            edge_filters={"type": LinkType.CREATE.value},
+            filters={"and": barred} if barred else {},
+            tag="data",
+        )
+        return query.append(
+            orm.CalculationNode, with_incoming="data", edge_filters={"type": LinkType.INPUT_CALC.value}, project="id"
+        )
+
+    return _closure(calculations, after)
 
 
 def results_of(

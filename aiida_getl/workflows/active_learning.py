@@ -26,10 +26,9 @@ from aiida_getl.workflows.active_learning_inputs import PLAIN_INPUTS, define_inp
 from aiida_getl.workflows.cells import glasses_of, new_prefix
 from aiida_getl.workflows.decisions import find_decision, find_stop_request
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
-from aiida_getl.workflows.getl import FROM_PARENT
-from aiida_getl.workflows.label import LabelWorkChain, describe
+from aiida_getl.workflows.label import describe
 from aiida_getl.workflows.labelling import LabellingSteps
-from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
+from aiida_getl.workflows.parts import fill_learning_part, label_part, melt_quench_part
 
 
 class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
@@ -112,7 +111,7 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's; the namespaces `melt_quench`,
             `target_melt_quench`, `label` and `etl_model` take overrides of the protocols of those work chains.
-        :param options: mapping of scheduler options for `lammps` and `label`.
+        :param options: mapping of scheduler options for `lammps`, `label` and `learn`.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         options = options or {}
@@ -133,37 +132,14 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
             builder.target_compositions = {name: orm.Str(text) for name, text in target_compositions.items()}
             builder.target_n_atoms = inputs["target_n_atoms"]
         elements = elements_of(dbi, [*(compositions or []), *(target_compositions or {}).values()], targets or {})
-        for namespace, protocol_name in (("melt_quench", "melt_quench"), ("target_melt_quench", "target")):
+        for namespace in ("melt_quench", "target_melt_quench"):
             if potential is None:
                 builder.pop(namespace)
-                continue
-            part = MeltQuenchWorkChain.get_builder_from_protocol(
-                codes["lammps"],
-                dict.fromkeys(elements, 1.0),
-                potential,
-                len(elements),
-                seed,
-                protocol=inputs["protocols"][protocol_name],
-                overrides=inputs.get(namespace),
-                options=options.get("lammps"),
-            )
-            for name in FROM_PARENT:
-                part.pop(name, None)
-            builder[namespace] = part
-        builder.label = LabelWorkChain.get_builder_from_protocol(
-            codes["pw"],
-            codes["lobster"],
-            elements=elements,
-            projwfc_code=codes.get("projwfc"),
-            protocol=inputs["protocols"]["label"],
-            overrides=inputs.get("label"),
-            options=options.get("label"),
-        )
-        learning = EtlModelWorkChain.get_protocol_inputs(inputs["protocols"]["etl_model"], inputs.get("etl_model"))
-        builder.etl_model.settings = learning["settings"]
-        if "learn" in codes:
-            code = codes["learn"]
-            builder.etl_model.code = orm.load_code(code) if isinstance(code, str) else code
+            else:
+                amounts = dict.fromkeys(elements, 1.0)
+                builder[namespace] = melt_quench_part(codes, amounts, potential, inputs, namespace, options)
+        builder.label = label_part(codes, elements, inputs, options)
+        fill_learning_part(builder.etl_model, EtlModelWorkChain, codes, inputs, "etl_model", options)
         if potential is not None:
             builder.potential = potential
         if history is not None:

@@ -10,10 +10,11 @@ from aiida_getl.acquisition.settings import validate_settings
 from aiida_getl.acquisition.start import FEWEST_RUNS
 from aiida_getl.structures.composition import parse_composition
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
-from aiida_getl.workflows.getl import FROM_PARENT, at_least
+from aiida_getl.workflows.getl import at_least
 from aiida_getl.workflows.label import LabelWorkChain
 from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain, validate_potential, validate_seed
 from aiida_getl.workflows.melt_quench import validate_inputs as validate_cell
+from aiida_getl.workflows.parts import FROM_PARENT
 
 MODES = ("auto", "ask")
 PLAIN_INPUTS = ("mode", "max_iterations", "max_labels", "max_core_hours", "max_concurrent", "failures_max")

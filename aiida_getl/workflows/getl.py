@@ -26,6 +26,7 @@ from aiida_getl.workflows.melt_quench import (
     validate_seed,
 )
 from aiida_getl.workflows.melt_quench import validate_inputs as validate_cell
+from aiida_getl.workflows.parts import FROM_PARENT, fill_learning_part, label_part, melt_quench_part
 from aiida_getl.workflows.queue import ChildQueue
 
 SUB_RUNS = (AS_QUENCHED, *PUBLISHED_SUBRUNS)
@@ -40,7 +41,6 @@ PLAIN_INPUTS = (
 )
 #: What learns, here or where a code says.
 LEARNING = {"etl_model": EtlModelWorkChain, "infer": InferWorkChain}
-FROM_PARENT = ("composition", "n_atoms", "potential", "seed")
 
 
 class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
@@ -154,36 +154,11 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
         inputs = cls.get_protocol_inputs(protocol, overrides)
         options = options or {}
         builder = cls.get_builder()
-        for namespace, n_atoms in (("melt_quench", inputs["n_atoms"]), ("large", inputs["large_n_atoms"])):
-            part = MeltQuenchWorkChain.get_builder_from_protocol(
-                codes["lammps"],
-                composition,
-                potential,
-                n_atoms,
-                seed,
-                protocol=inputs["protocols"][namespace],
-                overrides=inputs.get(namespace),
-                options=options.get("lammps"),
-            )
-            for name in FROM_PARENT:
-                part.pop(name, None)
-            builder[namespace] = part
-        builder.label = LabelWorkChain.get_builder_from_protocol(
-            codes["pw"],
-            codes["lobster"],
-            elements=list(parse_composition(composition)),
-            projwfc_code=codes.get("projwfc"),
-            protocol=inputs["protocols"]["label"],
-            overrides=inputs.get("label"),
-            options=options.get("label"),
-        )
+        for namespace in ("melt_quench", "large"):
+            builder[namespace] = melt_quench_part(codes, composition, potential, inputs, namespace, options)
+        builder.label = label_part(codes, parse_composition(composition), inputs, options)
         for namespace, process_class in LEARNING.items():
-            protocol_inputs = process_class.get_protocol_inputs(inputs["protocols"][namespace], inputs.get(namespace))
-            builder[namespace]["settings"] = protocol_inputs["settings"]
-            if "learn" in codes:
-                code = codes["learn"]
-                builder[namespace]["code"] = orm.load_code(code) if isinstance(code, str) else code
-                builder[namespace]["options"] = options.get("learn", {})
+            fill_learning_part(builder[namespace], process_class, codes, inputs, namespace, options)
         builder.composition = composition
         builder.potential = potential
         builder.seed = seed

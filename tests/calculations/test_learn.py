@@ -20,7 +20,6 @@ from aiida_getl.calculations.learn import PREPARE, LearnCalculation
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.parsers.learn import READ
 from aiida_getl.runner.cli import main
-from aiida_getl.structures.bonds import find_bonds
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
 from aiida_getl.workflows.infer import InferWorkChain
 
@@ -36,20 +35,6 @@ SETTINGS = {
 @pytest.fixture
 def code(engine_code):
     return engine_code("getl-learn")
-
-
-@pytest.fixture
-def labels(aiida_profile, cell):
-    """Structures and labels by run and sub-run."""
-    structures, bonds = {}, {}
-    for run in range(2):
-        atoms = cell(run)
-        listed = find_bonds(atoms.positions, atoms.cell[:], 4.0)
-        method = {"engine": "getl-cohp", "version": "1"}
-        label = BondStrengthsData.from_bonds(listed, list(atoms.symbols), -np.exp(2.5 - listed.distance), method)
-        structures[f"run_{run}"] = {"as_quenched": orm.StructureData(ase=atoms).store()}
-        bonds[f"run_{run}"] = {"as_quenched": label.store()}
-    return {"structures": structures, "bonds": bonds}
 
 
 @pytest.fixture

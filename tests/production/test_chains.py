@@ -6,9 +6,7 @@ from aiida import orm
 from aiida.engine import submit
 from ase.build import bulk
 
-from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.lammps.melt_quench import STAGES
-from aiida_getl.structures.bonds import find_bonds
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
 from aiida_getl.workflows.infer import InferWorkChain
 from aiida_getl.workflows.label import LabelWorkChain
@@ -119,20 +117,6 @@ def test_label_goes_on_when_pw_is_out_of_time(daemon, cluster_code, paw, service
     assert all(len(services.jobs(job)) == 1 for job in jobs)
     strength = node.outputs.bonds.get_strength()
     assert strength == pytest.approx(np.full(8, strength.mean()), abs=5e-3)
-
-
-@pytest.fixture
-def labels(production, cell):
-    """Structures and labels by run and sub-run, without the engines that would make them."""
-    structures, bonds = {}, {}
-    for run in range(2):
-        atoms = cell(run)
-        listed = find_bonds(atoms.positions, atoms.cell[:], 4.0)
-        method = {"engine": "getl-cohp", "version": "1"}
-        label = BondStrengthsData.from_bonds(listed, list(atoms.symbols), -np.exp(2.5 - listed.distance), method)
-        structures[f"run_{run}"] = {"as_quenched": orm.StructureData(ase=atoms).store()}
-        bonds[f"run_{run}"] = {"as_quenched": label.store()}
-    return {"structures": structures, "bonds": bonds}
 
 
 def flatten(values, prefix=""):
