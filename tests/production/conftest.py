@@ -164,9 +164,10 @@ class Daemon:
         psutil.wait_procs(processes, timeout=PATIENCE)
 
     def stop(self) -> None:
-        """Stop it in an orderly way."""
-        if self._all():
+        """Stop it in an orderly way; what answers that it stops may still be there for a moment."""
+        if processes := self._all():
             self.client.stop_daemon(wait=True)
+            psutil.wait_procs(processes, timeout=PATIENCE)
 
     def log(self) -> str:
         """Return the end of what the workers logged."""

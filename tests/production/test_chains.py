@@ -28,10 +28,16 @@ LEARNING = {"max_bonds": 40, "max_bonds_hyperparameters": 20, "min_bonds": 5, "m
 
 @pytest.fixture
 def paw(production, paw_directory):
-    """The family of the package's PAW datasets, in the profile of production."""
+    """The family of the package's PAW datasets, in the profile of production, which keeps it from test to test."""
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_getl.pseudos.generate import FAMILY_LABEL
     from aiida_getl.setup.pseudos import store_family
 
-    return store_family(paw_directory)
+    try:
+        return orm.load_group(FAMILY_LABEL)
+    except NotExistent:
+        return store_family(paw_directory)
 
 
 def test_melt_quench_goes_on_after_scancel_and_out_of_memory(
