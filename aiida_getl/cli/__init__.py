@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import os
+import warnings
 
 import click
-from aiida.cmdline.groups.verdi import VerdiCommandGroup
+from click.shell_completion import add_completion_class
 
 from aiida_getl import __version__
+from aiida_getl.cli.completion import BashWords, complete_profiles
+
+with warnings.catch_warnings():
+    # AiiDA makes its folder as soon as it is imported, and says so on a terminal where a key was pressed.
+    warnings.filterwarnings("ignore", "Creating AiiDA configuration folder")
+    from aiida.cmdline.groups.verdi import VerdiCommandGroup
+
+if "_AIIDA_GETL_COMPLETE" in os.environ:
+    add_completion_class(BashWords)
 
 #: Command by name, as module:attribute. A new task is a module with a click command, and a line here.
 COMMANDS = {
@@ -43,7 +54,13 @@ class TaskGroup(VerdiCommandGroup):
 
 
 @click.group(cls=TaskGroup, context_settings={"help_option_names": ["--help", "-h"]})
-@click.option("-p", "--profile", metavar="NAME", help="AiiDA profile to use instead of the default one.")
+@click.option(
+    "-p",
+    "--profile",
+    metavar="NAME",
+    shell_complete=complete_profiles,
+    help="AiiDA profile to use instead of the default one.",
+)
 @click.version_option(__version__, package_name="aiida-getl", message="aiida-getl %(version)s")
 @click.pass_context
 def main(ctx: click.Context, profile: str | None) -> None:

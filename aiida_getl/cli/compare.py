@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.learning import node_or_fail, seed_option, to_dict, to_int
 from aiida_getl.cli.nodes import find_node
 from aiida_getl.cli.profile import with_profile
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", metavar="PREDICTION...", nargs=-1, required=True)
+@click.argument("names", metavar="PREDICTION...", nargs=-1, required=True, shell_complete=complete_nodes("bonds"))
 @click.option(
     "--follow",
     is_flag=True,

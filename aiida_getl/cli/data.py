@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from aiida.cmdline.utils import decorators
 
-from aiida_getl.cli.output import check_format, echo_csv, echo_json, echo_rows, format_options
+from aiida_getl.cli.completion import complete_nodes
+from aiida_getl.cli.output import check_format, echo_csv, echo_json, echo_rows, format_options, json_option
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -19,6 +20,9 @@ LIST_COLUMNS = {"pk": "PK", "kind": "kind", "label": "label", "what": "what", "t
 #: Columns of exported bonds; a database names the structure of each.
 BOND_COLUMNS = ["type", "atom_i", "atom_j", "t_x", "t_y", "t_z", "distance_A", "strength_eV"]
 SOURCE_COLUMNS = ["composition", "run", "sub_run", "structure_uuid", "label_uuid"]
+
+
+node_argument = click.argument("node", shell_complete=complete_nodes("model", "dbi", "bonds"))
 
 
 @click.group()
@@ -72,31 +76,37 @@ def list_command(kind: str | None, past_days: int | None, limit: int, as_json: b
 
 
 @getl.command()
-@click.argument("node")
+@node_argument
+@json_option
 @decorators.with_dbenv()
-def show(node: str) -> None:
-    """Show what NODE (PK, UUID or label) is: its attributes, of long lists only the length.
+def show(node: str, as_json: bool) -> None:
+    """Show what NODE (PK, UUID or label) is: its attributes, of long lists only the length, which --json has in full.
 
     \b
-    Example:
+    Examples:
         verdi data getl show 345
+        verdi data getl show 345 --json
     """
     from aiida_getl.provenance.comparison import flatten
 
     found = _find(node)
+    attributes = {name: value for name, value in found.base.attributes.all.items() if not name.startswith("array|")}
+    arrays = {name: list(found.get_shape(name)) for name in sorted(found.get_arraynames())}
+    if as_json:
+        item = {name: getattr(found, name) for name in ("pk", "uuid", "label")}
+        echo_json({**item, "class": type(found).__name__, "attributes": attributes, "array_shapes": arrays})
+        return
     click.echo(f"{type(found).__name__} <{found.pk}> {found.label}  {found.uuid}")
     click.echo(found.get_description())
-    for name, value in flatten(found.base.attributes.all).items():
-        if name.startswith("array|"):
-            continue
+    for name, value in flatten(attributes).items():
         text = f"{len(value)} entries" if isinstance(value, list) and len(value) > 12 else value
         click.echo(f"  {name:30s} {text}")
-    for name in sorted(found.get_arraynames()):
-        click.echo(f"  {name:30s} array {found.get_shape(name)}")
+    for name, shape in arrays.items():
+        click.echo(f"  {name:30s} array {tuple(shape)}")
 
 
 @getl.command()
-@click.argument("node")
+@node_argument
 @click.option(
     "-o",
     "--output",
@@ -142,7 +152,7 @@ def export(node: str, output: Path | None, overwrite: bool) -> None:
 
 
 @getl.command()
-@click.argument("node")
+@node_argument
 @click.option(
     "-o",
     "--output",

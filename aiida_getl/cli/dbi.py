@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.dbi_import import count_types, hint_mixed, import_command, keep_faulty_option, mixed_option
 from aiida_getl.cli.export import export
 from aiida_getl.cli.nodes import find_node, give_label
-from aiida_getl.cli.output import echo_list, format_options
+from aiida_getl.cli.output import echo_json, echo_list, format_options, json_option
 from aiida_getl.cli.profile import with_profile
 from aiida_getl.cli.tables import table
 from aiida_getl.data.methods import describe_method, method_name
+
+if TYPE_CHECKING:
+    from aiida_getl.data.dbi import DbiData
+    from aiida_getl.learning.dataset import BondTable
 
 
 @click.group()
@@ -71,63 +77,94 @@ def list_command(as_json: bool, as_csv: bool) -> None:
 
 
 @dbi.command("show")
-@click.argument("node", metavar="DBI")
+@click.argument("node", metavar="DBI", shell_complete=complete_nodes("dbi"))
 @click.option("--results", type=click.Path(file_okay=False, path_type=Path), help="Folder for a figure of the labels.")
+@json_option
 @with_profile(create=True)
-def show_command(node: str, results: Path | None) -> None:
+def show_command(node: str, results: Path | None, as_json: bool) -> None:
     """Show what a DBI (PK, UUID or label) holds, what it leaves out and why.
 
     \b
-    Example:
+    Examples:
         aiida-getl dbi show published --results results
+        aiida-getl dbi show published --json
     """
     from aiida_getl.data.dbi import DbiData
 
     found = find_node(node, DbiData)
     assert isinstance(found, DbiData)
-    attributes = found.base.attributes
     bonds = found.get_table(descriptors=False)
-    click.echo(f"DBI         <{found.pk}> {found.label}  {found.uuid}")
-    click.echo(f"Bonds       {len(bonds)} of {len(found.structures)} structures")
-    click.echo(f"Method      {describe_method(attributes.get('method'))}")
-    for settings in found.descriptors.values():
-        rest = ", ".join(f"{key} {value}" for key, value in settings.items() if key not in ("kind", "species"))
-        click.echo(f"Descriptor  {settings['kind']}: {rest}")
-    click.echo()
-    rows = []
-    for name in bonds.types():
-        part = bonds.of_type(name)
-        rows.append(
-            (
-                name,
-                len(part),
-                f"{part.distance.min():.2f}",
-                f"{part.distance.max():.2f}",
-                f"{part.strength.min():.3f}",
-                f"{part.strength.mean():.3f}",
-                f"{part.strength.max():.3f}",
-            )
-        )
-    click.echo(table(("bonds", "number", "d min (Å)", "d max (Å)", "-ICOHP min (eV)", "mean", "max"), rows))
-    click.echo()
-    counts = Counter((entry["composition"], entry["run"]) for entry in found.structures)
-    click.echo(table(("composition", "run", "structures"), [(*key, n) for key, n in sorted(counts.items())]))
-    click.echo()
-    click.echo(f"Left out    {len(found.left_out)} entries")
-    for entry in found.left_out:
-        what = f"{entry['n_bonds']} bonds of " if "n_bonds" in entry else ""
-        click.echo(f"            {what}{entry['run']} {entry['sub_run']}: {entry['reason']}")
+    figure = None
     if results is not None:
         from aiida_getl.report.figures import strength_against_distance
 
-        figure = strength_against_distance(
-            results / "strength_against_distance.png", bonds.type, bonds.distance, bonds.strength
-        )
+        path = results / "strength_against_distance.png"
+        figure = str(strength_against_distance(path, bonds.type, bonds.distance, bonds.strength))
+    content = _content(found, bonds)
+    if as_json:
+        echo_json({**content, "figure": figure})
+        return
+    _echo(content)
+    if figure is not None:
         click.echo(f"Figure      {figure}")
 
 
+def _content(node: DbiData, bonds: BondTable) -> dict[str, Any]:
+    """Return what there is to say of a DBI, distances in Å and strengths (-ICOHP) in eV."""
+    types = {name: bonds.of_type(name) for name in bonds.types()}
+    return {
+        "pk": node.pk,
+        "uuid": node.uuid,
+        "label": node.label,
+        "made": node.ctime.isoformat(timespec="seconds"),
+        "method": node.base.attributes.get("method"),
+        "descriptors": node.descriptors,
+        "n_bonds": len(bonds),
+        "bond_types": {
+            name: {
+                "n": len(part),
+                "distance_A": {"min": float(part.distance.min()), "max": float(part.distance.max())},
+                "strength_eV": {how: float(getattr(part.strength, how)()) for how in ("min", "mean", "max")},
+            }
+            for name, part in types.items()
+        },
+        "structures": node.structures,
+        "left_out": node.left_out,
+    }
+
+
+def _echo(content: dict[str, Any]) -> None:
+    """Print what there is to say of a DBI."""
+    click.echo(f"DBI         <{content['pk']}> {content['label']}  {content['uuid']}")
+    click.echo(f"Bonds       {content['n_bonds']} of {len(content['structures'])} structures")
+    click.echo(f"Method      {describe_method(content['method'])}")
+    for settings in content["descriptors"].values():
+        rest = ", ".join(f"{key} {value}" for key, value in settings.items() if key not in ("kind", "species"))
+        click.echo(f"Descriptor  {settings['kind']}: {rest}")
+    click.echo()
+    rows = [
+        (
+            name,
+            own["n"],
+            f"{own['distance_A']['min']:.2f}",
+            f"{own['distance_A']['max']:.2f}",
+            *(f"{own['strength_eV'][how]:.3f}" for how in ("min", "mean", "max")),
+        )
+        for name, own in content["bond_types"].items()
+    ]
+    click.echo(table(("bonds", "number", "d min (Å)", "d max (Å)", "-ICOHP min (eV)", "mean", "max"), rows))
+    click.echo()
+    counts = Counter((entry["composition"], entry["run"]) for entry in content["structures"])
+    click.echo(table(("composition", "run", "structures"), [(*key, n) for key, n in sorted(counts.items())]))
+    click.echo()
+    click.echo(f"Left out    {len(content['left_out'])} entries")
+    for entry in content["left_out"]:
+        what = f"{entry['n_bonds']} bonds of " if "n_bonds" in entry else ""
+        click.echo(f"            {what}{entry['run']} {entry['sub_run']}: {entry['reason']}")
+
+
 @dbi.command()
-@click.argument("names", metavar="DBI...", nargs=-1, required=True)
+@click.argument("names", metavar="DBI...", nargs=-1, required=True, shell_complete=complete_nodes("dbi"))
 @click.option("--label", help="Name of the new DBI.")
 @mixed_option
 @keep_faulty_option

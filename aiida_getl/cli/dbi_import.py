@@ -12,7 +12,6 @@ from aiida_getl.cli.nodes import give_label
 from aiida_getl.cli.profile import load
 from aiida_getl.cli.tables import table
 from aiida_getl.data.methods import method_name
-from aiida_getl.exchange.dataset import is_exported
 
 if TYPE_CHECKING:
     from aiida_getl.data.dbi import DbiData
@@ -84,6 +83,8 @@ def import_command(
         aiida-getl dbi import pairs.csv --label mine
         aiida-getl dbi import --structure POSCAR --icohplist ICOHPLIST.lobster --label mine
     """
+    from aiida_getl.exchange.dataset import is_exported
+
     if path is not None and path.is_dir() and _has_databases(path):
         _import_databases(path, label or _name(path), dry_run)
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.nodes import find_node
 from aiida_getl.cli.profile import with_profile
 
@@ -13,7 +14,7 @@ LAYOUTS = ("folder", "database", "bnd")
 
 
 @click.command()
-@click.argument("name", metavar="DBI")
+@click.argument("name", metavar="DBI", shell_complete=complete_nodes("dbi"))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(
     "--format",
@@ -56,7 +57,7 @@ def export(name: str, target: Path, layout: str | None, licence: str | None, cit
 
 
 @click.command()
-@click.argument("name", metavar="MODEL|DBI|PREDICTION")
+@click.argument("name", metavar="MODEL|DBI|PREDICTION", shell_complete=complete_nodes("model", "dbi", "bonds"))
 @click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @with_profile
 def archive(name: str, path: Path) -> None:

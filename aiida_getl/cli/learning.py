@@ -14,22 +14,34 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from aiida_getl.cli.completion import complete_codes, complete_nodes
 from aiida_getl.cli.nodes import find_node
 from aiida_getl.cli.progress import clock
 from aiida_getl.progress import LOGGER
 
 if TYPE_CHECKING:
+    from aiida import orm
+
     from aiida_getl.data.dbi import DbiData
 
+#: Plugin of the codes that learn.
+LEARN = "getl.learn"
+
 protocol_option = click.option(
-    "--protocol", metavar="NAME", help="One of fast, balanced and stringent.  [default: balanced]"
+    "--protocol",
+    type=click.Choice(["fast", "balanced", "stringent"]),
+    default="balanced",
+    show_default=True,
+    help="Settings to begin with; --settings and --set go over them.",
 )
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random choice."
 )
+dbi_argument = click.argument("source", metavar="DBI", shell_complete=complete_nodes("dbi", files=True))
 code_option = click.option(
     "--code",
     metavar="CODE",
+    shell_complete=complete_codes(LEARN),
     help="Compute in a job of this code (plugin getl.learn) instead of here, e.g. getl-learn@cluster.",
 )
 
@@ -104,17 +116,46 @@ def find_dbi(source: str) -> DbiData:
     return find_node(source, DbiData)  # type: ignore[return-value]
 
 
-def get_code(identifier: str):
-    """Return the code that a person means."""
+def get_code(identifier: str) -> orm.AbstractCode:
+    """Return the code that a person means to learn with.
+
+    :raises click.ClickException: if there is none, several, or one of another program.
+    """
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
     from aiida.orm import load_code
 
     try:
-        return load_code(identifier)
+        code = load_code(identifier)
     except (NotExistent, MultipleObjectsError, ValueError) as exception:
         raise click.ClickException(
-            f"{exception}. `verdi code list` shows the codes there are; docs/learning.md says how to make one"
+            f"{exception}. `verdi code list` shows the codes there are; docs/data.md says how to make one"
         ) from exception
+    if code.default_calc_job_plugin not in (None, LEARN):
+        raise click.ClickException(
+            f"--code {identifier}: this is a code of the plugin {code.default_calc_job_plugin}, and what learns is of "
+            f"{LEARN}; `aiida-getl setup` makes getl-learn@localhost"
+        )
+    return code
+
+
+def run_task(task: Callable[..., Any], code: str | None, **inputs: orm.Data) -> dict[str, orm.Data]:
+    """Return the outputs of a calcfunction of the learning, run here or, given a code, in a job of it.
+
+    The only output of a calcfunction has the name ``result``, in a job too.
+    """
+    from aiida import orm
+    from aiida.engine import run_get_node
+
+    from aiida_getl.calculations.learn import LearnCalculation
+
+    if code is None:
+        outputs = node_or_fail(task.run_get_node, **inputs)  # type: ignore[attr-defined]
+        return {"result": outputs} if isinstance(outputs, orm.Node) else outputs
+    given = {"code": get_code(code), "task": orm.Str(task.__name__), **inputs}
+    click.echo(f"Computing in a job of {given['code'].full_label} ...", err=True)
+    made = node_or_fail(run_get_node, LearnCalculation, **given)
+    outputs = {name: node for name, node in made.items() if name not in ("remote_folder", "retrieved")}
+    return {"result": next(iter(outputs.values()))} if len(outputs) == 1 else outputs
 
 
 def node_or_fail(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_getl.cli.completion import complete_nodes
+from aiida_getl.cli.output import echo_json, json_option
 from aiida_getl.cli.profile import with_profile
 from aiida_getl.cli.run import results_option
 
 if TYPE_CHECKING:
     from aiida import orm
 
-loop_argument = click.argument("identifier", metavar="LOOP")
+loop_argument = click.argument("identifier", metavar="LOOP", shell_complete=complete_nodes("loop"))
 
 
 @click.group()
@@ -54,39 +56,52 @@ def start(config: Path, dry_run: bool) -> None:
 
 @loop.command()
 @loop_argument
+@json_option
 @with_profile
-def status(identifier: str) -> None:
+def status(identifier: str, as_json: bool) -> None:
     """Tell what a LOOP (PK, UUID or label) does at this moment, what it spent, and whether it waits for a decision.
 
     \b
-    Example:
+    Examples:
         aiida-getl loop status 123
+        aiida-getl loop status 123 --json
     """
-    from aiida_getl.cli.loop_text import describe_status
+    from aiida_getl.cli.loop_text import describe_status, status_of
 
-    click.echo(describe_status(find_loop(identifier)))
+    found = status_of(find_loop(identifier))
+    if as_json:
+        echo_json(found)
+    else:
+        click.echo(describe_status(found))
 
 
 @loop.command()
 @loop_argument
 @results_option
+@json_option
 @with_profile
-def report(identifier: str, results: Path) -> None:
+def report(identifier: str, results: Path, as_json: bool) -> None:
     """Tabulate and draw what every iteration of a LOOP asked for, what was decided, what it cost and brought.
 
     LOOP is a PK, UUID or label.
 
     \b
-    Example:
+    Examples:
         aiida-getl loop report 123 --results results
+        aiida-getl loop report 123 --json
     """
-    from aiida_getl.cli.loop_text import describe_iterations
+    from aiida_getl.cli.loop_text import describe_iterations, ending_of
     from aiida_getl.report.loop import draw_iterations
     from aiida_getl.workflows.decisions import find_records
 
     node = find_loop(identifier)
+    records = find_records(node)
+    figure = draw_iterations(records, results / "active_learning.png")
+    if as_json:
+        path = None if figure is None else str(figure)
+        echo_json({"pk": node.pk, "uuid": node.uuid, "iterations": records, **ending_of(node), "figure": path})
+        return
     click.echo(describe_iterations(node))
-    figure = draw_iterations(find_records(node), results / "active_learning.png")
     if figure is not None:
         click.echo(f"Figure      {figure}")
 

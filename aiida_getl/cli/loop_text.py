@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from aiida import orm
@@ -69,39 +70,71 @@ def describe_plan(builder) -> str:
     return "\n".join(lines)
 
 
-def describe_status(node: orm.WorkChainNode) -> str:
-    """Return what a loop does, what it spent, and what it waits for."""
+def status_of(node: orm.WorkChainNode) -> dict[str, Any]:
+    """Return what a loop does, what it spent (core-hours), where its model stands (eV), and what it waits for."""
     costs = total(job_costs(calculations_of(node)))
-    unknown = f", {costs.n_unknown} jobs of unknown cost" if costs.n_unknown else ""
-    proposals = find_proposals(node)
-    records = find_records(node)
+    proposals, records, request = find_proposals(node), find_records(node), find_stop_request(node)
+    decision = find_decision(proposals[-1]) if proposals else None
+    is_open = bool(proposals) and decision is None and request is None and not node.is_terminated
+    called = node.base.links.get_outgoing(node_class=orm.WorkChainNode).all()
+    return {
+        "pk": node.pk,
+        "uuid": node.uuid,
+        "label": node.label,
+        "started": node.ctime.isoformat(timespec="seconds"),
+        "core_hours": costs.core_hours,
+        "n_jobs_of_unknown_cost": costs.n_unknown,
+        "n_iterations": len(records),
+        "n_labelled": sum(record["n_labelled"] for record in records),
+        "n_failed": sum(record["n_failed"] for record in records),
+        "assessment": find_last_assessment(node),
+        "waits_for": {"pk": proposals[-1].pk, "n_items": len(proposals[-1]["items"])} if is_open else None,
+        "decision": None if decision is None else decision.get_dict(),
+        "stop_request": None if request is None else request.get_dict(),
+        "under_way": [{"pk": link.node.pk, "name": link.link_label} for link in called if not link.node.is_terminated],
+        **ending_of(node),
+    }
+
+
+def ending_of(node: orm.WorkChainNode) -> dict[str, Any]:
+    """Return whether and how a loop ended: its ``summary``, and the PKs of what it leaves."""
+    return {
+        "state": _state(node),
+        "has_ended": node.is_terminated,
+        "exit_status": node.exit_status,
+        "summary": node.outputs.summary.get_dict() if "summary" in node.outputs else None,
+        "outputs": {name: node.outputs[name].pk for name in ("model", "dbi") if name in node.outputs},
+    }
+
+
+def describe_status(status: dict[str, Any]) -> str:
+    """Return in words what a loop does.
+
+    :param status: see :func:`status_of`.
+    """
+    unknown = status["n_jobs_of_unknown_cost"]
+    started = datetime.fromisoformat(status["started"])
     lines = [
-        f"Loop        <{node.pk}> {node.label}".rstrip() + f", started {node.ctime:%Y-%m-%d %H:%M}: {_state(node)}",
-        f"Spent       {costs.core_hours:.3g} core-hours{unknown}",
-        f"Iterations  {len(records)} finished, {sum(record['n_labelled'] for record in records)} labels, "
-        f"{sum(record['n_failed'] for record in records)} failed",
+        f"Loop        <{status['pk']}> {status['label']}".rstrip()
+        + f", started {started:%Y-%m-%d %H:%M}: {status['state']}",
+        f"Spent       {status['core_hours']:.3g} core-hours" + (f", {unknown} jobs of unknown cost" if unknown else ""),
+        f"Iterations  {status['n_iterations']} finished, {status['n_labelled']} labels, {status['n_failed']} failed",
     ]
-    assessment = find_last_assessment(node)
-    if assessment is not None:
-        lines.append("Model       " + "\n            ".join(assessment["sentences"]))
-    if node.is_terminated:
-        return "\n".join([*lines, *_ending(node)])
-    request = find_stop_request(node)
-    if request is not None:
+    if status["assessment"] is not None:
+        lines.append("Model       " + "\n            ".join(status["assessment"]["sentences"]))
+    if status["has_ended"]:
+        return "\n".join([*lines, *_ending(status)])
+    if status["stop_request"] is not None:
+        request = status["stop_request"]
         lines.append(f"Stopping    {request['by']['user']} asked for it: {request['reason']}")
-    elif proposals and find_decision(proposals[-1]) is None:
-        waits = f"aiida-getl proposal show {proposals[-1].pk}"
-        lines.append(f"Waits       for a decision on {len(proposals[-1]['items'])} proposed labels: `{waits}`")
-    elif proposals:
-        decision = find_decision(proposals[-1])
-        lines.append(f"Decided     {describe_decision(decision.get_dict())}")
-    running = [
-        f"{link.link_label} <{link.node.pk}>"
-        for link in node.base.links.get_outgoing(node_class=orm.WorkChainNode).all()
-        if not link.node.is_terminated
-    ]
-    if running:
-        lines.append(f"Under way   {', '.join(running)}")
+    elif status["waits_for"] is not None:
+        proposal = status["waits_for"]
+        waits = f"aiida-getl proposal show {proposal['pk']}"
+        lines.append(f"Waits       for a decision on {proposal['n_items']} proposed labels: `{waits}`")
+    elif status["decision"] is not None:
+        lines.append(f"Decided     {describe_decision(status['decision'])}")
+    if status["under_way"]:
+        lines.append("Under way   " + ", ".join(f"{each['name']} <{each['pk']}>" for each in status["under_way"]))
     return "\n".join(lines)
 
 
@@ -143,7 +176,7 @@ def describe_iterations(node: orm.WorkChainNode) -> str:
             lines.append(
                 f"     {item['number']} {item['description']}: {outcome}{' (known)' if item['reused'] else ''}"
             )
-    return "\n".join([*lines, "", *_ending(node)])
+    return "\n".join([*lines, "", *_ending(ending_of(node))])
 
 
 def _state(node: orm.WorkChainNode) -> str:
@@ -154,14 +187,14 @@ def _state(node: orm.WorkChainNode) -> str:
     return "paused" if node.paused else "running"
 
 
-def _ending(node: orm.WorkChainNode) -> list[str]:
-    if "summary" not in node.outputs:
-        return [f"State       {_state(node)}"]
-    summary = node.outputs.summary
+def _ending(ending: dict[str, Any]) -> list[str]:
+    summary, outputs = ending["summary"], ending["outputs"]
+    if summary is None:
+        return [f"State       {ending['state']}"]
     lines = [f"Ended       {summary['status']}: {summary['reason']}"]
-    if "model" in node.outputs:
-        lines.append(f"Model       <{node.outputs.model.pk}>, DBI <{node.outputs.dbi.pk}>")
-        lines.append(f"Next        aiida-getl trace {node.outputs.model.pk}")
+    if "model" in outputs:
+        lines.append(f"Model       <{outputs['model']}>, DBI <{outputs['dbi']}>")
+        lines.append(f"Next        aiida-getl trace {outputs['model']}")
     return lines
 
 

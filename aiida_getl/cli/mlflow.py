@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.nodes import find_node
 from aiida_getl.cli.profile import with_profile
 
@@ -17,7 +18,7 @@ METRICS = ("rmse", "mae", "r2", "bias", "z_std", "coverage_95")
 
 
 @click.command("log-mlflow")
-@click.argument("name", metavar="MODEL")
+@click.argument("name", metavar="MODEL", shell_complete=complete_nodes("model"))
 @click.option("--tracking-uri", required=True, help="E.g. http://localhost:5000 or sqlite:///mlflow.db.")
 @click.option("--experiment", default="aiida-getl", show_default=True, help="Name of the experiment there.")
 @with_profile

@@ -7,27 +7,29 @@ from pathlib import Path
 import click
 
 from aiida_getl.cli.compare import compare
+from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.export import archive
 from aiida_getl.cli.learning import (
     code_option,
+    dbi_argument,
     describe_validation,
     find_dbi,
     get_code,
     listening,
     node_or_fail,
     protocol_option,
+    run_task,
     seed_option,
     settings_option,
     to_dict,
     to_int,
 )
 from aiida_getl.cli.mlflow import log_mlflow
+from aiida_getl.cli.model_show import list_command, show_command, training_of
 from aiida_getl.cli.nodes import find_node, give_label
-from aiida_getl.cli.output import echo_list, format_options
 from aiida_getl.cli.profile import with_profile
 from aiida_getl.cli.run import results_option
-from aiida_getl.cli.tables import table
-from aiida_getl.cli.tuning import importance, tune
+from aiida_getl.cli.tuning import importance, learning_curve, tune
 
 
 @click.group()
@@ -36,6 +38,9 @@ def model() -> None:
 
 
 model.add_command(importance)
+model.add_command(learning_curve)
+model.add_command(list_command)
+model.add_command(show_command)
 model.add_command(tune)
 model.add_command(compare)
 model.add_command(archive)
@@ -43,7 +48,7 @@ model.add_command(log_mlflow)
 
 
 @model.command()
-@click.argument("source", metavar="DBI")
+@dbi_argument
 @protocol_option
 @settings_option
 @seed_option
@@ -53,7 +58,7 @@ model.add_command(log_mlflow)
 @with_profile(create=True)
 def train(
     source: str,
-    protocol: str | None,
+    protocol: str,
     settings: dict,
     seed: int,
     label: str | None,
@@ -102,10 +107,17 @@ def train(
 
 
 @model.command()
-@click.argument("subject", metavar="MODEL|DBI")
-@click.option("--on", "labels", metavar="DBI", help="Labels to test MODEL on: a DBI, or files to import.")
+@click.argument("subject", metavar="MODEL|DBI", shell_complete=complete_nodes("model", "dbi", files=True))
+@click.option(
+    "--on",
+    "labels",
+    metavar="DBI",
+    shell_complete=complete_nodes("dbi", files=True),
+    help="Labels to test MODEL on: a DBI, or files to import.",
+)
 @settings_option
 @seed_option
+@code_option
 @results_option
 @with_profile(create=True)
 def evaluate(
@@ -113,6 +125,7 @@ def evaluate(
     labels: str | None,
     settings: dict,
     seed: int,
+    code: str | None,
     results: Path,
 ) -> None:
     """Measure errors: of MODEL on labels that it has not seen, or on groups of DBI that are left out in turn.
@@ -139,7 +152,7 @@ def evaluate(
         if labels is not None:
             raise click.UsageError(f"--on is for a model, and {subject} is a DBI")
         with listening():
-            outputs = node_or_fail(validate.run_get_node, node, to_dict(settings), to_int(seed))
+            outputs = run_task(validate, code, dbi=node, settings=to_dict(settings), seed=to_int(seed))
         found = outputs["validation"].get_dict()
         click.echo(describe_validation(found))
     else:
@@ -147,9 +160,9 @@ def evaluate(
             raise click.UsageError(
                 f"say by --on which labels to test the model on; `aiida-getl model show {subject}` has its validation"
             )
-        training = _training_of(node)
+        training = training_of(node)
         inputs = {"model": node, "dbi": find_dbi(labels)} | ({} if training is None else {"training": training})
-        outputs = node_or_fail(evaluate_model.run_get_node, **inputs)
+        outputs = run_task(evaluate_model, code, **inputs)
         found = outputs["metrics"].get_dict()
         left = f"; {found['n_seen']} that it was trained on are left out" if found["n_seen"] else ""
         click.echo(f"Tested on {found['n_unseen']} structures{left}")
@@ -160,8 +173,14 @@ def evaluate(
 
 
 @model.command()
-@click.argument("name", metavar="MODEL")
-@click.argument("structures", metavar="STRUCTURE...", nargs=-1, required=True)
+@click.argument("name", metavar="MODEL", shell_complete=complete_nodes("model"))
+@click.argument(
+    "structures",
+    metavar="STRUCTURE...",
+    nargs=-1,
+    required=True,
+    shell_complete=complete_nodes("structure", "trajectory", files=True),
+)
 @click.option(
     "-o",
     "--output",
@@ -194,122 +213,6 @@ def predict(
     predict_all(found, structures, outputs, r_max, None if code is None else get_code(code))
 
 
-@model.command("learning-curve")
-@click.argument("source", metavar="DBI")
-@click.option(
-    "--selection",
-    "selections",
-    multiple=True,
-    help="How training bonds are chosen; repeatable. [default: random, by_group]",
-)
-@click.option("--sizes", help="Numbers of training bonds, e.g. 50,100,200; by default doublings up to all.")
-@settings_option
-@seed_option
-@results_option
-@with_profile(create=True)
-def learning_curve(
-    source: str, selections: tuple[str, ...], sizes: str | None, settings: dict, seed: int, results: Path
-) -> None:
-    """Tell how the errors on groups left out fall with the number of training bonds, and whether more would help.
-
-    DBI is a PK, UUID or label, or files that `aiida-getl dbi import` understands.
-
-    \b
-    Example:
-        aiida-getl model learning-curve published --selection random --selection farthest_point --sizes 100,200,400
-    """
-    from aiida_getl.calculations.functions.learning_curve import learning_curve as curve_of
-    from aiida_getl.report.validation import draw_selections
-
-    dbi = find_dbi(source)
-    if selections:
-        settings["selections"] = list(selections)
-    if sizes:
-        try:
-            settings["sizes"] = [int(size) for size in sizes.split(",")]
-        except ValueError as exception:
-            raise click.UsageError(f"--sizes {sizes}: give whole numbers, e.g. 50,100,200") from exception
-    with listening():
-        curve = node_or_fail(curve_of.run_get_node, dbi, to_dict(settings), to_int(seed)).get_dict()
-    rows = [
-        (bond, selection, point["n_bonds"], f"{point['rmse']:.4f}", _optional(point["rmse_error"]))
-        for bond, own in sorted(curve["points"].items())
-        for selection, points in own.items()
-        for point in points
-    ]
-    click.echo(f"Groups left out in turn: {curve['n_groups']} (by {curve['group_by']})")
-    click.echo(table(("bonds", "selection", "trained on", "RMSE (eV)", "± (eV)"), rows))
-    for bond, forecast in sorted(curve["forecast"].items()):
-        click.echo(f"{bond}: {forecast['message']}")
-    for bond, reason in sorted(curve["skipped"].items()):
-        click.echo(f"{bond}: no curve, {reason}")
-    figure = draw_selections(results / "learning_curve.png", curve)
-    if figure is not None:
-        click.echo(f"Figure      {figure}")
-
-
-@model.command("list")
-@format_options
-@with_profile(create=True)
-def list_command(as_json: bool, as_csv: bool) -> None:
-    """List the models of the profile.
-
-    \b
-    Examples:
-        aiida-getl model list
-        aiida-getl model list --json
-    """
-    from aiida import orm
-
-    from aiida_getl.data.methods import method_name
-    from aiida_getl.data.model import BondModelData
-
-    nodes = orm.QueryBuilder().append(BondModelData).order_by({BondModelData: "id"}).all(flat=True)
-    columns = {"pk": "PK", "label": "label", "bonds": "bonds", "labels_by": "labels by", "made": "made", "uuid": "UUID"}
-    rows = [
-        {
-            "pk": node.pk,
-            "label": node.label,
-            "bonds": ", ".join(node.bond_types),
-            "labels_by": method_name(node.labelled_by),
-            "made": node.ctime.strftime("%Y-%m-%d %H:%M"),
-            "uuid": node.uuid,
-        }
-        for node in nodes
-    ]
-    empty = "There is no model yet: `aiida-getl model train --help` says how to make one."
-    echo_list(rows, columns, as_json=as_json, as_csv=as_csv, empty=empty)
-
-
-@model.command("show")
-@click.argument("name", metavar="MODEL")
-@with_profile(create=True)
-def show_command(name: str) -> None:
-    """Show what a model (PK, UUID or label) was trained on and how good it was on groups left out.
-
-    \b
-    Example:
-        aiida-getl model show published
-    """
-    from aiida_getl.data.methods import describe_method
-    from aiida_getl.data.model import BondModelData
-
-    node = find_node(name, BondModelData)
-    assert isinstance(node, BondModelData)
-    attributes = node.base.attributes.get("model")
-    training = _training_of(node)
-    click.echo(f"Model       <{node.pk}> {node.label}  {node.uuid}")
-    click.echo(f"Trained on  DBI {'that is gone' if training is None else f'<{training.pk}> {training.label}'}")
-    click.echo(f"Labels      {describe_method(node.labelled_by)}")
-    click.echo(f"Elements    {', '.join(attributes['descriptor']['species'])}, bonds up to {attributes['r_max']} Å")
-    click.echo(f"Seed        {attributes['seed']}")
-    for bond, (shortest, longest) in sorted(attributes["distance_range"].items()):
-        click.echo(f"            {bond}: {shortest:.2f} to {longest:.2f} Å")
-    for bond, reason in attributes["untrained"].items():
-        click.echo(f"Not trained {bond}: {reason}")
-    click.echo(describe_validation(node.validation))
-
-
 def _run(builder):
     """Run a work chain here and now; a failure ends the command."""
     from aiida.engine import run_get_node
@@ -320,18 +223,3 @@ def _run(builder):
             f"{node.process_label} <{node.pk}>: {node.exit_message or node.exception or 'it was killed'}"
         )
     return node
-
-
-def _training_of(node):
-    """Return the DBI that a model was trained on, None if it is not in this profile."""
-    from aiida import orm
-    from aiida.common.exceptions import NotExistent
-
-    try:
-        return orm.load_node(node.base.attributes.get("dbi"))
-    except (NotExistent, ValueError):
-        return None
-
-
-def _optional(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4f}"

@@ -12,11 +12,13 @@ import click
 
 from aiida_getl.cli.tables import table
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--json`` and ``--csv`` to a command, as the parameters ``as_json`` and ``as_csv``."""
     function = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")(function)
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+    return json_option(function)
 
 
 def check_format(as_json: bool, as_csv: bool) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_getl.cli.completion import complete_nodes, complete_proposals
+from aiida_getl.cli.output import echo_json, json_option
 from aiida_getl.cli.profile import with_profile
 
 if TYPE_CHECKING:
     from aiida import orm
 
-proposal_argument = click.argument("identifier", metavar="PROPOSAL|LOOP")
+proposal_argument = click.argument("identifier", metavar="PROPOSAL|LOOP", shell_complete=complete_proposals)
 
 
 @click.group()
@@ -24,14 +25,15 @@ def proposal() -> None:
 
 @proposal.command()
 @proposal_argument
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @with_profile
 def show(identifier: str, as_json: bool) -> None:
     """Show a PROPOSAL (PK or UUID), or the last one of a LOOP (PK, UUID or label), and the decision on it.
 
     \b
-    Example:
+    Examples:
         aiida-getl proposal show 123
+        aiida-getl proposal show 123 --json
     """
     from aiida_getl.cli.proposal_text import describe_decision, describe_proposal
     from aiida_getl.workflows.decisions import find_decision
@@ -39,8 +41,12 @@ def show(identifier: str, as_json: bool) -> None:
     node, loop = find_proposal(identifier)
     decision = find_decision(node)
     if as_json:
-        found = {"proposal": node.get_dict(), "decision": decision.get_dict() if decision is not None else None}
-        click.echo(json.dumps(found, indent=2))
+        echo_json(
+            {
+                **{"pk": node.pk, "uuid": node.uuid, "loop": {"pk": loop.pk, "uuid": loop.uuid, "label": loop.label}},
+                **{"proposal": node.get_dict(), "decision": decision.get_dict() if decision is not None else None},
+            }
+        )
         return
     click.echo(
         f"Proposal <{node.pk}> of the loop <{loop.pk}> {loop.label}".rstrip() + f", {node.ctime:%Y-%m-%d %H:%M}\n"
@@ -63,6 +69,7 @@ def show(identifier: str, as_json: bool) -> None:
     "added",
     multiple=True,
     metavar="WHAT",
+    shell_complete=complete_nodes("structure", files=True),
     help="Label this too: a structure (file, or PK, UUID or label of a node), or a composition to quench; repeatable.",
 )
 @click.option("--n-atoms", type=click.IntRange(min=1), help="Atoms of the cells of added compositions.")

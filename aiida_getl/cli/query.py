@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_getl.cli.completion import DATA, PROCESSES, complete_codes, complete_computers, complete_nodes
 from aiida_getl.cli.output import check_format, echo_csv, echo_json, echo_rows, format_options
 from aiida_getl.cli.profile import with_profile
 
@@ -50,7 +51,7 @@ def query() -> None:
 
 
 @query.command()
-@click.argument("node")
+@click.argument("node", shell_complete=complete_nodes(*DATA, *PROCESSES, codes=True))
 @format_options
 @with_profile
 def uses(node: str, as_json: bool, as_csv: bool) -> None:
@@ -127,8 +128,13 @@ def _job_options() -> list[Callable[..., Any]]:
     formats = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"]
     moment = click.DateTime(formats)
     return [
-        click.option("--computer", metavar="LABEL", help="Where the job ran."),
-        click.option("--code", metavar="CODE", help="PK, UUID, LABEL, or LABEL@COMPUTER of what ran."),
+        click.option("--computer", metavar="LABEL", shell_complete=complete_computers, help="Where the job ran."),
+        click.option(
+            "--code",
+            metavar="CODE",
+            shell_complete=complete_codes(),
+            help="PK, UUID, LABEL, or LABEL@COMPUTER of what ran.",
+        ),
         click.option("--from", "since", type=moment, metavar="DATE", help="Started on this day or time, or later."),
         click.option("--to", "until", type=_EndOfDay(formats), metavar="DATE", help="Started on it, or before."),
     ]
@@ -148,7 +154,7 @@ for _kind, _plural in (("label", "labels"), ("dbi", "dbis"), ("model", "models")
 
 
 @query.command()
-@click.argument("node")
+@click.argument("node", shell_complete=complete_nodes(*DATA, *PROCESSES, codes=True))
 @click.option("--reason", default="", help="Why; without one nothing is marked.")
 @click.option("--undo", is_flag=True, help="Take the mark off.")
 @click.option("--dry-run", is_flag=True, help="List what depends on it, and mark nothing.")
@@ -214,7 +220,7 @@ def marks(as_json: bool, as_csv: bool) -> None:
 
 
 @query.command()
-@click.argument("node", required=False)
+@click.argument("node", required=False, shell_complete=complete_nodes(*DATA, *PROCESSES))
 @click.option("--by", type=click.Choice(BY), default="kind", show_default=True, help="What the costs are told by.")
 @format_options
 @with_profile
@@ -269,8 +275,8 @@ def cost(node: str | None, by: str, as_json: bool, as_csv: bool) -> None:
 
 
 @query.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete_nodes("model", "dbi", "bonds"))
+@click.argument("b", shell_complete=complete_nodes("model", "dbi", "bonds"))
 @format_options
 @with_profile
 def compare(a: str, b: str, as_json: bool, as_csv: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from aiida_getl.cli.completion import PROCESSES, complete_nodes
 from aiida_getl.cli.profile import with_profile
 
 #: Work that takes longer than these seconds says what it does.
@@ -15,7 +16,7 @@ SILENT_FOR = 2.0
 
 
 @click.command()
-@click.argument("node")
+@click.argument("node", shell_complete=complete_nodes("model", "dbi", "bonds", *PROCESSES))
 @click.option(
     "-o",
     "--output",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from aiida_getl.cli.completion import complete_nodes
+from aiida_getl.cli.output import echo_json, json_option
 from aiida_getl.cli.profile import with_profile
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ CODES = {*DEFAULT_CODES, "projwfc", "learn"}
 REQUIRED = {"composition", "potential", "seed"}
 OPTIONAL = {"protocol", "overrides", "options", "codes", "label"}
 
+process_argument = click.argument("process", shell_complete=complete_nodes("campaign"))
 results_option = click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
@@ -92,11 +95,11 @@ def build_campaign(config: Path, settings: dict[str, Any]) -> ProcessBuilder:
 
 
 @click.command("watch")
-@click.argument("process")
+@process_argument
 @results_option
 @with_profile
 def watch_command(process: str, results: Path) -> None:
-    """Watch the campaign PROCESS (PK or UUID) until it ends, then sum up.
+    """Watch the campaign PROCESS (PK, UUID or label) until it ends, then sum up.
 
     \b
     Example:
@@ -106,17 +109,19 @@ def watch_command(process: str, results: Path) -> None:
 
 
 @click.command()
-@click.argument("process")
+@process_argument
 @results_option
+@json_option
 @with_profile
-def summary(process: str, results: Path) -> None:
-    """Sum up what the campaign PROCESS (PK or UUID) found, and draw its figures.
+def summary(process: str, results: Path, as_json: bool) -> None:
+    """Sum up what the campaign PROCESS (PK, UUID or label) found, and draw its figures.
 
     \b
-    Example:
+    Examples:
         aiida-getl summary 123 --results results
+        aiida-getl summary 123 --json
     """
-    sum_up(find_campaign(process), results)
+    sum_up(find_campaign(process), results, as_json=as_json)
 
 
 def find_campaign(identifier: str) -> orm.WorkChainNode:
@@ -149,15 +154,17 @@ def watch_and_sum_up(node: orm.WorkChainNode, results: Path) -> None:
     sum_up(load_node(node.pk), results)
 
 
-def sum_up(node: orm.WorkChainNode, results: Path) -> None:
+def sum_up(node: orm.WorkChainNode, results: Path, *, as_json: bool = False) -> None:
     """Print the summary and draw the figures; exits with status 1 if the campaign failed."""
-    from aiida_getl.report.campaign import draw, summarise
+    from aiida_getl.report.campaign import content, draw, summarise
 
-    click.echo("")
-    click.echo(summarise(node))
     figures = draw(node, results)
-    if figures:
-        click.echo("\nFigures\n" + "\n".join(f"  {path}" for path in figures))
+    if as_json:
+        echo_json({**content(node), "figures": [str(path) for path in figures]})
+    else:
+        click.echo(f"\n{summarise(node)}")
+        if figures:
+            click.echo("\nFigures\n" + "\n".join(f"  {path}" for path in figures))
     if not node.is_finished_ok:
         raise SystemExit(1)
 

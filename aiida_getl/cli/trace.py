@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_getl.cli.completion import DATA, complete_nodes
 from aiida_getl.cli.output import check_format, echo_csv, echo_json, format_options
 from aiida_getl.cli.profile import with_profile
 
@@ -17,7 +18,7 @@ COLUMNS = ("section", "name", "pk", "uuid", "what", "time", "code", "computer", 
 
 
 @click.command()
-@click.argument("node")
+@click.argument("node", shell_complete=complete_nodes(*DATA))
 @click.option("--bond", type=int, help="Row of a DBI or bond of a label or prediction, counted from 0.")
 @format_options
 @with_profile

@@ -1,4 +1,4 @@
-"""`aiida-getl model importance` and `tune`: what a model's accuracy rests on, and which settings are best."""
+"""`aiida-getl model importance`, `learning-curve` and `tune`: what accuracy rests on, and how to raise it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import click
 import yaml
 
 from aiida_getl.cli.learning import (
+    code_option,
+    dbi_argument,
     describe_validation,
     find_dbi,
     listening,
-    node_or_fail,
     read_yaml,
+    run_task,
     seed_option,
     settings_option,
     to_dict,
@@ -25,15 +27,16 @@ from aiida_getl.cli.tables import table
 
 
 @click.command()
-@click.argument("source", metavar="DBI")
+@dbi_argument
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=5, show_default=True, help="Permutations to average over."
 )
 @settings_option
 @seed_option
+@code_option
 @results_option
 @with_profile(create=True)
-def importance(source: str, repeats: int, settings: dict, seed: int, results: Path) -> None:
+def importance(source: str, repeats: int, settings: dict, seed: int, code: str | None, results: Path) -> None:
     """Tell how much of the accuracy comes from the distance, and how much from the environment of a bond.
 
     Groups of DBI (a PK, UUID or label, or files) are left out in turn. Then their bonds get the distance of another
@@ -48,9 +51,9 @@ def importance(source: str, repeats: int, settings: dict, seed: int, results: Pa
     from aiida_getl.report.validation_figures import importance as draw
 
     dbi = find_dbi(source)
-    inputs = to_dict({**settings, "n_repeats": repeats}), to_int(seed)
+    inputs = {"dbi": dbi, "settings": to_dict({**settings, "n_repeats": repeats}), "seed": to_int(seed)}
     with listening():
-        found = node_or_fail(importance_of.run_get_node, dbi, *inputs).get_dict()
+        found = run_task(importance_of, code, **inputs)["result"].get_dict()
     click.echo(
         f"Each of {found['n_groups']} groups (by {found['group_by']}) predicted from the others; RMSE in eV, and"
     )
@@ -70,8 +73,70 @@ def importance(source: str, repeats: int, settings: dict, seed: int, results: Pa
         click.echo(f"Figure      {draw(results / 'importance.png', found['values'])}")
 
 
+@click.command("learning-curve")
+@dbi_argument
+@click.option(
+    "--selection",
+    "selections",
+    multiple=True,
+    help="How training bonds are chosen; repeatable. [default: random, by_group]",
+)
+@click.option("--sizes", help="Numbers of training bonds, e.g. 50,100,200; by default doublings up to all.")
+@settings_option
+@seed_option
+@code_option
+@results_option
+@with_profile(create=True)
+def learning_curve(
+    source: str,
+    selections: tuple[str, ...],
+    sizes: str | None,
+    settings: dict,
+    seed: int,
+    code: str | None,
+    results: Path,
+) -> None:
+    """Tell how the errors on groups left out fall with the number of training bonds, and whether more would help.
+
+    DBI is a PK, UUID or label, or files that `aiida-getl dbi import` understands.
+
+    \b
+    Example:
+        aiida-getl model learning-curve published --selection random --selection farthest_point --sizes 100,200,400
+    """
+    from aiida_getl.calculations.functions.learning_curve import learning_curve as curve_of
+    from aiida_getl.report.validation import draw_selections
+
+    dbi = find_dbi(source)
+    if selections:
+        settings["selections"] = list(selections)
+    if sizes:
+        try:
+            settings["sizes"] = [int(size) for size in sizes.split(",")]
+        except ValueError as exception:
+            raise click.UsageError(f"--sizes {sizes}: give whole numbers, e.g. 50,100,200") from exception
+    with listening():
+        outputs = run_task(curve_of, code, dbi=dbi, settings=to_dict(settings), seed=to_int(seed))
+    curve = outputs["result"].get_dict()
+    rows = [
+        (bond, selection, point["n_bonds"], f"{point['rmse']:.4f}", _optional(point["rmse_error"]))
+        for bond, own in sorted(curve["points"].items())
+        for selection, points in own.items()
+        for point in points
+    ]
+    click.echo(f"Groups left out in turn: {curve['n_groups']} (by {curve['group_by']})")
+    click.echo(table(("bonds", "selection", "trained on", "RMSE (eV)", "± (eV)"), rows))
+    for bond, forecast in sorted(curve["forecast"].items()):
+        click.echo(f"{bond}: {forecast['message']}")
+    for bond, reason in sorted(curve["skipped"].items()):
+        click.echo(f"{bond}: no curve, {reason}")
+    figure = draw_selections(results / "learning_curve.png", curve)
+    if figure is not None:
+        click.echo(f"Figure      {figure}")
+
+
 @click.command()
-@click.argument("source", metavar="DBI")
+@dbi_argument
 @click.option(
     "--candidates",
     required=True,
@@ -81,9 +146,12 @@ def importance(source: str, repeats: int, settings: dict, seed: int, results: Pa
 @click.option("--nested/--no-nested", default=True, show_default=True, help="Also measure what tuning achieves.")
 @settings_option
 @seed_option
+@code_option
 @results_option
 @with_profile(create=True)
-def tune(source: str, candidates: Path, nested: bool, settings: dict, seed: int, results: Path) -> None:
+def tune(
+    source: str, candidates: Path, nested: bool, settings: dict, seed: int, code: str | None, results: Path
+) -> None:
     """Find the best settings of the learning among candidates, by the errors on groups of DBI that are left out.
 
     DBI is a PK, UUID or label, or files. The error of the best candidate flatters it: it was chosen for these very
@@ -105,9 +173,9 @@ def tune(source: str, candidates: Path, nested: bool, settings: dict, seed: int,
 
     choices = read_yaml(candidates, list)
     dbi = find_dbi(source)
-    inputs = List(choices), to_dict({**settings, "nested": nested}), to_int(seed)
+    inputs = {"candidates": List(choices), "settings": to_dict({**settings, "nested": nested}), "seed": to_int(seed)}
     with listening():
-        found = node_or_fail(tune_dbi.run_get_node, dbi, *inputs).get_dict()
+        found = run_task(tune_dbi, code, dbi=dbi, **inputs)["result"].get_dict()
     tuning = found["tuning"]
     names = sorted(tuning["rmse"][0])
     rows = [
@@ -127,6 +195,10 @@ def tune(source: str, candidates: Path, nested: bool, settings: dict, seed: int,
     path.write_text(yaml.safe_dump(found["best"], sort_keys=True) if found["best"] else "{}\n", encoding="utf-8")
     click.echo(f"Settings    {path}")
     click.echo(f"Next        aiida-getl model train {dbi.pk} --settings {path}")
+
+
+def _optional(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"
 
 
 def _words(candidate: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from aiida import orm
@@ -25,6 +26,25 @@ def summarise(node: orm.WorkChainNode) -> str:
         lines += ["", *predictions(outputs.summary.get_dict(), outputs.predictions)]
     lines += ["", *look_further(node)]
     return "\n".join(lines)
+
+
+def content(node: orm.WorkChainNode) -> dict[str, Any]:
+    """Return the same for programs: how it ended, the PKs of what it made, errors and strengths (eV), lengths (Å)."""
+    outputs = node.outputs
+    texts = {name: outputs[name].get_dict() if name in outputs else None for name in ("validation", "summary")}
+    return {
+        "pk": node.pk,
+        "uuid": node.uuid,
+        "label": node.label,
+        "started": node.ctime.isoformat(timespec="seconds"),
+        "state": None if node.process_state is None else node.process_state.value,
+        "exit_status": node.exit_status,
+        "exit_message": node.exit_message,
+        "outputs": {name: outputs[name].pk for name in ("dbi", "model", "predictions") if name in outputs},
+        "bond_types": outputs.dbi.bond_types if "dbi" in outputs else None,
+        "left_out": outputs.dbi.left_out if "dbi" in outputs else None,
+        **texts,
+    }
 
 
 def headline(node: orm.WorkChainNode) -> str:

@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
 from ase.io import write
 from click.testing import CliRunner
 
+from aiida_getl.calculations.functions.propose_start import propose_start
 from aiida_getl.cli import main
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
@@ -56,3 +58,21 @@ def campaign(aiida_profile, call, write_sub_run, cell, tmp_path_factory):
         labels={(entry["run"], entry["sub_run"]): orm.load_node(entry["label_id"]) for entry in dbi.structures},
         folder=folder,
     )
+
+
+@pytest.fixture
+def loop(aiida_profile):
+    """Return a loop that waits for a decision on the start, and the proposal."""
+    node = orm.WorkChainNode(label="a loop that waits")
+    node.set_process_label("ActiveLearningWorkChain")
+    node.set_process_state("waiting")
+    node.store()
+    node.pause()
+    content = propose_start(orm.Dict({"compositions": ["CuZr"], "n_runs": 3, "n_atoms": 8}), orm.Int(1)).get_dict()
+    maker = orm.CalcFunctionNode()
+    maker.base.attributes.set_many({"process_label": "propose_start", "process_state": "finished", "exit_status": 0})
+    maker.base.links.add_incoming(node, LinkType.CALL_CALC, "propose_1")
+    maker.store()
+    proposal = orm.Dict(content)
+    proposal.base.links.add_incoming(maker, LinkType.CREATE, "result")
+    return node, proposal.store()

@@ -171,6 +171,18 @@ def test_train(trained):
     assert node.creator.caller.process_label == "EtlModelWorkChain"
 
 
+@pytest.fixture
+def other_code(getl_computer):
+    """A code that does not learn, ``ls@localhost``."""
+    if not orm.QueryBuilder().append(orm.InstalledCode, filters={"label": "ls"}).count():
+        orm.InstalledCode(
+            label="ls",
+            computer=getl_computer,
+            filepath_executable="/bin/ls",
+            default_calc_job_plugin="core.arithmetic.add",
+        ).store()
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -182,12 +194,13 @@ def test_train(trained):
         (["small", "--set", "prior_mean=linear"], 1, "prior_mean is 'linear': choose from ['exponential', 'zero']"),
         (["small", "--set", "descriptor=soap"], 1, "descriptor follows from the data set"),
         (["small", "--set", "min_bonds=1000"], 1, "no bond type has enough bonds"),
-        (["small", "--protocol", "quick"], 1, "quick"),
+        (["small", "--protocol", "quick"], 2, "'quick' is not one of 'fast', 'balanced', 'stringent'"),
         (["small", "--seed", "-1"], 2, "--seed"),
         (["small", "--code", "nothing@nowhere"], 1, "`verdi code list` shows the codes there are"),
+        (["small", "--code", "ls@localhost"], 1, "this is a code of the plugin core.arithmetic.add"),
     ],
 )
-def test_training_that_makes_no_sense(trained, arguments, status, message):
+def test_training_that_makes_no_sense(trained, other_code, arguments, status, message):
     found, output = call("model", "train", *arguments)
     assert found == status, output
     assert message in output
@@ -292,6 +305,51 @@ def test_learning_curve(trained, tmp_path):
     status, output = call("model", "learning-curve", "small", "--selection", "best")
     assert status == 1
     assert "unknown selections of training bonds ['best']" in output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("importance", "small", *QUICK, "--repeats", "1"),
+        ("tune", "small", *QUICK, "--no-nested", "--candidates", "candidates.yaml"),
+        ("learning-curve", "small", *QUICK, "--selection", "random", "--sizes", "10,20"),
+        ("evaluate", "small", "--on", "glass"),
+    ],
+)
+def test_a_code_computes_the_same(trained, other_glass, engine_code, tmp_path, monkeypatch, arguments):
+    """The same numbers in a job as here, on the screen and in files."""
+    monkeypatch.chdir(tmp_path)
+    Path("candidates.yaml").write_text("- {}\n- {max_bonds: 20}\n")
+    assert call("dbi", "import", other_glass / "pairs.csv", "--label", "glass")[0] == 0
+    here = CliRunner().invoke(main, ["model", *arguments])
+    assert here.exit_code == 0, here.output
+    code = engine_code("getl-learn").full_label
+    jobs = orm.QueryBuilder().append(orm.CalcJobNode, filters={"attributes.process_label": "LearnCalculation"})
+    before = jobs.count()
+    there = CliRunner().invoke(main, ["model", *arguments, "--code", code])
+    assert there.exit_code == 0, there.output
+    assert there.stdout == here.stdout
+    assert f"Computing in a job of {code}" in there.stderr
+    assert jobs.count() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("command", "numbers"),
+    [
+        (("dbi", "show"), ("n_bonds", ("bond_types", "Zr-Cu", "strength_eV", "mean"))),
+        (("model", "show"), ("r_max_A", ("validation", "metrics", "Zr-Cu", "model", "rmse"))),
+    ],
+)
+def test_shown_to_programs(trained, command, numbers):
+    status, output = call(*command, "small", "--json")
+    assert status == 0, output
+    found = json.loads(output)
+    assert orm.load_node(found["uuid"]).pk == found["pk"]
+    for path in numbers:
+        value = found
+        for name in (path,) if isinstance(path, str) else path:
+            value = value[name]
+        assert isinstance(value, (int, float))
 
 
 def test_merge(trained, other_glass):

@@ -1,5 +1,7 @@
 """`aiida-getl loop`: what a configuration would do, and what is said to one that is wrong."""
 
+import json
+
 import numpy as np
 import pytest
 from aiida import orm
@@ -137,3 +139,34 @@ def test_what_is_no_loop_is_refused(invoke, dbi, command):
     status, output = invoke(*arguments)
     assert status == 1
     assert f"{dbi.pk} is a DbiData, not a WorkChainNode" in output
+
+
+def test_a_loop_that_waits(invoke, loop):
+    node, proposal = loop
+    status, output = invoke("loop", "status", node.pk)
+    assert status == 0, output
+    assert f"Waits       for a decision on 3 proposed labels: `aiida-getl proposal show {proposal.pk}`" in output
+    found = json.loads(invoke("loop", "status", node.pk, "--json")[1])
+    assert (found["pk"], found["uuid"], found["state"], found["has_ended"]) == (node.pk, node.uuid, "paused", False)
+    assert found["waits_for"] == {"pk": proposal.pk, "n_items": 3}
+    assert (found["n_iterations"], found["outputs"]) == (0, {})
+    assert found["core_hours"] >= 0.0
+
+
+def test_what_a_loop_proposes(invoke, loop):
+    node, proposal = loop
+    for name in (node.uuid, proposal.pk):
+        status, output = invoke("proposal", "show", name)
+        assert status == 0, output
+        assert "Proposed: 3 labels" in output
+    found = json.loads(invoke("proposal", "show", proposal.pk, "--json")[1])
+    assert (found["pk"], found["loop"]["pk"], found["decision"]) == (proposal.pk, node.pk, None)
+    assert [item["cost"] > 0 for item in found["proposal"]["items"]] == [True] * 3
+
+
+def test_a_loop_without_iterations(invoke, loop, tmp_path):
+    status, output = invoke("loop", "report", loop[0].pk, "--results", tmp_path)
+    assert status == 0, output
+    assert "has finished no iteration yet: paused" in output
+    found = json.loads(invoke("loop", "report", loop[0].pk, "--results", tmp_path, "--json")[1])
+    assert (found["iterations"], found["figure"], found["summary"]) == ([], None, None)

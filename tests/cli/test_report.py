@@ -171,6 +171,17 @@ def test_a_campaign_that_failed(campaign, nodes, tmp_path):
     assert read_config(path)["seed"] == 5
 
 
+def test_a_campaign_for_programs(campaign, nodes, tmp_path):
+    node = campaign("GetlWorkChain", {"dbi": nodes["dbi"]}, 403, "No model could be trained: why")
+    status, output = call("summary", node.pk, "--results", tmp_path, "--json")
+    assert status == 1  # as without --json: the campaign failed
+    found = json.loads(output)
+    assert (found["exit_status"], found["outputs"]) == (403, {"dbi": nodes["dbi"].pk})
+    assert found["bond_types"] == nodes["dbi"].bond_types
+    assert found["validation"] is None
+    assert [path.endswith("strength_against_distance.png") for path in found["figures"]] == [True]
+
+
 def test_a_campaign_that_made_nothing(campaign):
     report = gather(campaign("GetlWorkChain", {}, 401, "A melt-quench run failed: x", composition="CuZr"))
     assert "A melt-quench run failed" in report.verdict
