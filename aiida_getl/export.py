@@ -15,6 +15,7 @@ from aiida_getl.data.dbi import DbiData
 from aiida_getl.exchange.bnd_writer import write_databases
 from aiida_getl.exchange.dataset import LabelledStructure, write_database, write_folder
 from aiida_getl.exchange.label import sha256
+from aiida_getl.exchange.lobster_writer import write_lobster_folders
 from aiida_getl.learning.transfer import bonds_of
 
 #: What was written by the program, if nobody says otherwise.
@@ -60,13 +61,16 @@ def describe(dbi: DbiData, licence: str | None, citation: str | None) -> dict[st
 
 
 def export_dbi(dbi: DbiData, target: Path, layout: str, licence: str | None, citation: str | None) -> list[Path]:
-    """Write a database as a ``folder``, an ASE ``database``, or in the original layout (``bnd``); return the files.
+    """Write a database in a layout and return the files.
 
+    :param layout: ``folder``, an ASE ``database``, as LOBSTER leaves it (``lobster``), or the original one (``bnd``).
     :raises ValueError, FileExistsError: for what cannot be written, or would be overwritten.
     """
     structures = labelled_structures(dbi)
     if layout == "bnd":
         return write_databases(target, structures)
+    if layout == "lobster":
+        return write_lobster_folders(target, structures)
     metadata = describe(dbi, licence, citation)
     if layout == "database":
         write_database(target, structures, metadata)

@@ -10,7 +10,7 @@ from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.nodes import find_node
 from aiida_getl.cli.profile import with_profile
 
-LAYOUTS = ("folder", "database", "bnd")
+LAYOUTS = ("folder", "database", "lobster", "bnd")
 
 
 @click.command()
@@ -20,8 +20,8 @@ LAYOUTS = ("folder", "database", "bnd")
     "--format",
     "layout",
     type=click.Choice(LAYOUTS),
-    help="A folder of extended XYZ, CSV, Parquet and JSON; an ASE database; the layout of the published databases. By "
-    "default a database if TARGET ends in .db, else a folder.",
+    help="A folder of extended XYZ, CSV, Parquet and JSON; an ASE database; POSCAR and ICOHPLIST.lobster of each "
+    "structure; the layout of the published databases. By default a database if TARGET ends in .db, else a folder.",
 )
 @click.option("--licence", help="Under which others may use it, e.g. CC-BY-4.0; kept in the metadata.")
 @click.option("--citation", help="How to cite it, e.g. a DOI; kept in the metadata.")
@@ -29,13 +29,15 @@ LAYOUTS = ("folder", "database", "bnd")
 def export(name: str, target: Path, layout: str | None, licence: str | None, citation: str | None) -> None:
     """Write DBI (PK, UUID or label) to TARGET, for programs and people without AiiDA.
 
-    `aiida-getl dbi import TARGET` reads it back, with all digits. The layout of the published databases has no place
-    for lattice translations; `numbers.csv` in it says what its numbers stand for.
+    `aiida-getl dbi import TARGET` reads it back, with all digits. LOBSTER's files have five of them, and
+    `aiida-getl dbi import TARGET/pairs.csv` reads them with their runs. The layout of the published databases has no
+    place for lattice translations; `numbers.csv` in it says what its numbers stand for.
 
     \b
     Examples:
         aiida-getl dbi export published shared/labels --licence CC-BY-4.0 --citation "doi:10.1103/..."
         aiida-getl dbi export published labels.db
+        aiida-getl dbi export published lists --format lobster
         aiida-getl dbi export published DB1 --format bnd
     """
     from aiida_getl.data.dbi import DbiData
@@ -52,7 +54,7 @@ def export(name: str, target: Path, layout: str | None, licence: str | None, cit
         raise click.ClickException(str(exception)) from exception
     for path in files:
         click.echo(f"Wrote       {path}")
-    if chosen != "bnd" and not (licence and citation):
+    if chosen in ("folder", "database") and not (licence and citation):
         click.echo("Others cannot tell under which conditions they may use it: --licence and --citation say so")
 
 

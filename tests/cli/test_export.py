@@ -74,6 +74,20 @@ def test_published_layout(campaign, call, tmp_path):
     assert "holds no structures" in output
 
 
+def test_lists_of_lobster(campaign, call, tmp_path):
+    status, output = call("dbi", "export", campaign.dbi.pk, tmp_path / "lists", "--format", "lobster")
+    assert status == 0, output
+    status, output = call("dbi", "import", tmp_path / "lists" / "pairs.csv", "--label", "lists")
+    assert status == 0, output
+    found = orm.QueryBuilder().append(DbiData, filters={"label": "lists"}).first(flat=True)
+    one, other = found.get_table(descriptors=False), campaign.dbi.get_table(descriptors=False)
+    assert one.type.tolist() == other.type.tolist()
+    np.testing.assert_allclose(one.distance, other.distance, atol=1e-5)
+    np.testing.assert_allclose(one.strength, other.strength, atol=1e-5)
+    named = [[(entry["run"], entry["sub_run"]) for entry in dbi.structures] for dbi in (found, campaign.dbi)]
+    assert named[0] == named[1]
+
+
 def test_damaged_exports_are_refused(campaign, call, tmp_path):
     call("dbi", "export", campaign.dbi.pk, tmp_path / "d")
     path = tmp_path / "d" / "bonds.csv"
