@@ -8,11 +8,11 @@ from itertools import permutations
 from typing import Any
 
 import numpy as np
-from ase import Atoms
 from numpy.typing import NDArray
 
 from aiida_getl.acquisition.assessment import MAX_ASSESSED, extrapolated
 from aiida_getl.acquisition.candidates import Candidate, recipe_key
+from aiida_getl.acquisition.known import KnownStructures
 from aiida_getl.acquisition.sampling import sample_bonds
 from aiida_getl.acquisition.settings import deformation_matrix, directions, validate_settings
 from aiida_getl.acquisition.sources import GlassRun, LabelledStructure, TargetStructure
@@ -24,8 +24,6 @@ from aiida_getl.structures.deformation import AS_QUENCHED, deform
 #: Makes a candidate when it is wanted.
 Maker = Callable[[], Candidate]
 
-#: Structures are the same if no atom and no lattice vector differs by more, Å.
-SAME = 1e-3
 #: Centres of cells cut from one structure are so far apart, in units of the edge of the cell.
 APART = 0.7
 #: Compositions are the same if a smaller share of the atoms would have to be exchanged.
@@ -61,13 +59,16 @@ def enumerate_candidates(
     settings = validate_settings(settings)
     if not labelled and not runs:
         raise ValueError("candidates are made from labelled structures or melt-quench runs, and there are none")
-    known = [own.atoms for own in labelled]
-    n_atoms = settings["n_atoms"] or min(len(own) for own in [*known, *(run.frames[-1] for run in runs)])
+    present = [own.atoms for own in labelled]
+    known = KnownStructures(present)
+    n_atoms = settings["n_atoms"] or min(len(own) for own in [*present, *(run.frames[-1] for run in runs)])
     most = settings["max_of_kind"]
     found: list[Candidate] = []
     _add(found, _drawn(_deformations(labelled, settings), most, (seed, 5)), done, known, most)
     _add(found, _drawn(_frames(runs, known, settings["n_frames"]), most, (seed, 6)), done, known, most)
-    _add(found, _new_glasses(labelled, runs, target, settings, n_atoms, seed, done), done, [], 2 * most)
+    _add(
+        found, _new_glasses(labelled, runs, target, settings, n_atoms, seed, done), done, KnownStructures([]), 2 * most
+    )
     if model is not None:
         _add(found, _cells(target, model, n_atoms, min(most, settings["n_cells"]), seed), done, known, most)
     return found
@@ -86,31 +87,20 @@ def _add(
     found: list[Candidate],
     candidates: Iterable[Candidate],
     done: Collection[str],
-    known: Sequence[Atoms],
+    known: KnownStructures,
     most: int,
 ) -> None:
     """Add so many candidates, unless they are there, were tried, or are the same as a structure that is known."""
     keys = {other.key for other in found} | set(done)
     added = 0
     for candidate in candidates:
-        if candidate.key in keys or any(same_structure(candidate.atoms, atoms) for atoms in known):
+        if candidate.key in keys or candidate.atoms in known:
             continue
         keys.add(candidate.key)
         found.append(candidate)
         added += 1
         if added == most:
             return
-
-
-def same_structure(first: Atoms, second: Atoms) -> bool:
-    """Return whether two structures have the same atoms in the same places and order, up to lattice translations."""
-    if len(first) != len(second) or not np.array_equal(first.numbers, second.numbers):
-        return False
-    if not np.allclose(first.cell[:], second.cell[:], rtol=0.0, atol=SAME):
-        return False
-    cell = np.asarray(first.cell, dtype=float)
-    fractional = (first.positions - second.positions) @ np.linalg.inv(cell)
-    return bool(np.abs((fractional - np.round(fractional)) @ cell).max() < SAME)
 
 
 def _deformations(labelled: Sequence[LabelledStructure], settings: dict[str, Any]) -> list[Maker]:
@@ -143,10 +133,10 @@ def _in_words(name: str, amplitude: float) -> str:
     return f"{100 * abs(amplitude):g} % {kind} {axes if kind == 'shear' else 'along ' + axes}"
 
 
-def _frames(runs: Sequence[GlassRun], known: Sequence[Atoms], n_frames: int) -> list[Maker]:
+def _frames(runs: Sequence[GlassRun], known: KnownStructures, n_frames: int) -> list[Maker]:
     makers: list[Maker] = []
     for run in runs:
-        free = [k for k, atoms in enumerate(run.frames) if not any(same_structure(atoms, own) for own in known)]
+        free = [k for k, atoms in enumerate(run.frames) if atoms not in known]
         if free and n_frames:
             # The last frame is the glass itself, earlier ones are hotter.
             picked = np.unique(np.round(np.linspace(0, len(free) - 1, n_frames + 1)[1:]).astype(int))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from aiida_getl.acquisition.enumeration import enumerate_candidates, same_structure
+from aiida_getl.acquisition.enumeration import enumerate_candidates
+from aiida_getl.acquisition.known import KnownStructures
 from aiida_getl.acquisition.settings import deformation_matrix
 from aiida_getl.acquisition.sources import GlassRun, LabelledStructure, TargetStructure
 from aiida_getl.structures.cutting import cut_cell
@@ -140,11 +141,20 @@ def test_refuses_without_structures(sources):
         enumerate_candidates([], [], sources[2], FEW, seed=0)
 
 
-def test_same_structure():
+def test_known_structures():
     atoms = Atoms("CuZr", positions=[[0, 0, 0], [1.5, 1.5, 1.5]], cell=[3, 3, 3], pbc=True)
+    strained = atoms.copy()
+    strained.set_cell([3.1, 3, 3])
+    other = atoms.copy()
+    other.positions[1] += 0.5
+    known = KnownStructures([Atoms("Cu", cell=[3, 3, 3], pbc=True), other, strained, atoms])
     moved = atoms.copy()
     moved.positions[1] += [3, 0, -3]
-    assert same_structure(atoms, moved)
+    assert moved in known
     moved.positions[0] += 0.01
-    assert not same_structure(atoms, moved)
-    assert not same_structure(atoms, Atoms("ZrCu", positions=atoms.positions, cell=[3, 3, 3], pbc=True))
+    assert moved not in known
+    assert Atoms("ZrCu", positions=atoms.positions, cell=[3, 3, 3], pbc=True) not in known
+    stretched = atoms.copy()
+    stretched.set_cell([3, 3, 3.1])
+    assert stretched not in known
+    assert atoms not in KnownStructures([])
