@@ -9,7 +9,9 @@ from aiida import orm
 from aiida.common import datastructures
 from aiida.engine import CalcJob
 
+from aiida_getl.acquisition.search import decided_on, past_costs
 from aiida_getl.data.collect import collect
+from aiida_getl.data.ensembles import glass_runs, labelled_structures, target_structures
 from aiida_getl.data.results import to_atoms, unseen_labels
 from aiida_getl.learning.learning_curve import BY_GROUP
 from aiida_getl.runner import files
@@ -24,6 +26,8 @@ NEEDS = {
     "tune": ("dbi", "candidates", "settings", "seed"),
     "evaluate": ("model", "dbi"),
     "predict": ("model", "structure", "settings"),
+    "assess": ("model", "dbi", "settings", "seed", "targets"),
+    "propose": ("model", "dbi", "assessment", "settings", "seed", "targets"),
 }
 
 
@@ -63,6 +67,24 @@ class LearnCalculation(CalcJob):
             "candidates", valid_type=orm.List, required=False, serializer=orm.to_aiida_type, help="To tune with."
         )
         spec.input("validation", valid_type=orm.Dict, required=False, help="Metrics that the model is to carry.")
+        spec.input("assessment", valid_type=orm.Dict, required=False, help="Of `assess`, on the same targets.")
+        spec.input_namespace(
+            "targets",
+            valid_type=(orm.StructureData, orm.TrajectoryData),
+            dynamic=True,
+            required=False,
+            help="Structures whose bonds are to be predicted.",
+        )
+        spec.input_namespace(
+            "trajectories",
+            valid_type=orm.TrajectoryData,
+            dynamic=True,
+            required=False,
+            help="Of the runs whose frames may be labelled.",
+        )
+        spec.input_namespace("records", valid_type=orm.Dict, dynamic=True, required=False, help="Of iterations so far.")
+        spec.input_namespace("rejected", valid_type=orm.Dict, dynamic=True, required=False, help="Decisions so far.")
+        spec.input("history", valid_type=orm.Dict, required=False, help="`rows` of past costs.")
         spec.inputs.validator = validate_inputs
 
         spec.output("dbi", valid_type=orm.ArrayData, required=False, help="Of `build_dbi` (`getl.dbi`).")
@@ -74,6 +96,8 @@ class LearnCalculation(CalcJob):
         spec.output("tuning", valid_type=orm.Dict, required=False, help="Of `tune`.")
         spec.output("curve", valid_type=orm.Dict, required=False, help="Of `learning_curve`.")
         spec.output("bonds", valid_type=orm.ArrayData, required=False, help="Of `predict` (`getl.bonds`).")
+        spec.output("assessment", valid_type=orm.Dict, required=False, help="Of `assess`.")
+        spec.output("proposal", valid_type=orm.Dict, required=False, help="Of `propose`.")
 
         spec.exit_code(302, "ERROR_OUTPUT_MISSING", message="getl-learn left no result: {reason}")
         spec.exit_code(303, "ERROR_OUTPUT_UNREADABLE", message="The result cannot be read: {reason}")
@@ -153,6 +177,40 @@ def _predict(inputs, folder: Path) -> dict:
     return {"task": "predict", "r_max": inputs.settings.get("r_max")}
 
 
+def _on_target(inputs, folder: Path) -> dict:
+    targets = target_structures(inputs.targets)
+    files.write_table(folder, "table", inputs.dbi.get_table(descriptors=False))
+    files.write_model(folder, "model", inputs.model.get_model())
+    files.write_structures(folder, "targets", [target.atoms for target in targets])
+    return {
+        "task": inputs.task.value,
+        "settings": inputs.settings.get_dict(),
+        "seed": inputs.seed.value,
+        "targets": [{"id": target.id, "frame": target.frame} for target in targets],
+    }
+
+
+def _assess(inputs, folder: Path) -> dict:
+    return _on_target(inputs, folder) | {"validation": inputs.model.validation}
+
+
+def _propose(inputs, folder: Path) -> dict:
+    records = [record.get_dict() for _, record in sorted(inputs.get("records", {}).items())]
+    rejected = [decision.get_dict() for decision in inputs.get("rejected", {}).values()]
+    history = inputs.history["rows"] if "history" in inputs else []
+    labelled = labelled_structures(inputs.dbi.structures)
+    runs = glass_runs(inputs.get("trajectories", {}))
+    files.write_structures(folder, "labelled", [own.atoms for own in labelled])
+    files.write_structures(folder, "frames", [atoms for run in runs for atoms in run.frames])
+    return _on_target(inputs, folder) | {
+        "assessment": inputs.assessment.get_dict(),
+        "labelled": [{key: getattr(own, key) for key in ("id", "run", "sub_run", "labelled")} for own in labelled],
+        "runs": [{"id": run.id, "run": run.run, "n_frames": len(run.frames)} for run in runs],
+        "done": decided_on(records, rejected),
+        "costs": past_costs(history, records),
+    }
+
+
 PREPARE = {
     "build_dbi": _build_dbi,
     "validate": _on_table,
@@ -162,4 +220,6 @@ PREPARE = {
     "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
+    "assess": _assess,
+    "propose": _propose,
 }

@@ -86,6 +86,14 @@ def _predict(inputs, folder: Path) -> dict[str, orm.Data]:
     return {"bonds": bonds_of_prediction(files.read_records(folder, files.RESULT), symbols, inputs.model)}
 
 
+def _assess(inputs, folder: Path) -> dict[str, orm.Data]:
+    return {"assessment": orm.Dict(files.read(folder, files.RESULT)[1])}
+
+
+def _propose(inputs, folder: Path) -> dict[str, orm.Data]:
+    return {"proposal": orm.Dict(files.read(folder, files.RESULT)[1])}
+
+
 READ = {
     "build_dbi": _build_dbi,
     "validate": _validate,
@@ -95,4 +103,6 @@ READ = {
     "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
+    "assess": _assess,
+    "propose": _propose,
 }

@@ -69,19 +69,24 @@ def read_table(folder: Path, name: str) -> BondTable:
 
 
 def write_structures(folder: Path, name: str, structures: Sequence[Atoms]) -> None:
-    """Write periodic structures."""
-    arrays: dict[str, NDArray] = {}
-    for k, atoms in enumerate(structures):
-        arrays |= {f"numbers.{k}": atoms.numbers, f"positions.{k}": atoms.positions, f"cell.{k}": atoms.cell[:]}
+    """Write periodic structures: all atoms in one array, since there may be thousands of frames."""
+    empty = Atoms()
+    arrays = {
+        "n_atoms": np.array([len(own) for own in structures], dtype=np.int64),
+        "numbers": np.concatenate([own.numbers for own in (empty, *structures)]),
+        "positions": np.concatenate([own.positions for own in (empty, *structures)]),
+        "cells": np.array([own.cell[:] for own in structures], dtype=float).reshape(-1, 3, 3),
+    }
     write(folder, name, arrays, len(structures))
 
 
 def read_structures(folder: Path, name: str) -> list[Atoms]:
     """Return periodic structures."""
-    arrays, n = read(folder, name)
+    arrays, _ = read(folder, name)
+    ends = np.cumsum(arrays["n_atoms"])
     return [
-        Atoms(arrays[f"numbers.{k}"], positions=arrays[f"positions.{k}"], cell=arrays[f"cell.{k}"], pbc=True)
-        for k in range(n)
+        Atoms(arrays["numbers"][end - n : end], positions=arrays["positions"][end - n : end], cell=cell, pbc=True)
+        for n, end, cell in zip(arrays["n_atoms"], ends, arrays["cells"], strict=True)
     ]
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from aiida_getl.acquisition.assessment import Assessment, assess
+from aiida_getl.acquisition.search import search
+from aiida_getl.acquisition.sources import GlassRun, LabelledStructure, TargetStructure
 from aiida_getl.exchange.predictions import BondRecords
 from aiida_getl.learning.importance import permutation_importance
 from aiida_getl.learning.learning_curve import learning_curve
@@ -102,6 +106,41 @@ def _predict(folder: Path, job: dict[str, Any], progress: Progress) -> None:
     files.write_records(folder, files.RESULT, BondRecords.from_prediction(prediction))
 
 
+def _targets(folder: Path, job: dict[str, Any]) -> list[TargetStructure]:
+    structures = files.read_structures(folder, "targets")
+    return [TargetStructure(atoms=atoms, **own) for own, atoms in zip(job["targets"], structures, strict=True)]
+
+
+def _assess(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    found = assess(
+        files.read_model(folder, "model"),
+        files.read_table(folder, "table"),
+        _targets(folder, job),
+        job["settings"],
+        job["seed"],
+        validation=job["validation"],
+    )
+    files.write(folder, files.RESULT, {}, found.as_dict())
+
+
+def _propose(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    structures = zip(job["labelled"], files.read_structures(folder, "labelled"), strict=True)
+    frames = iter(files.read_structures(folder, "frames"))
+    found = search(
+        files.read_model(folder, "model"),
+        files.read_table(folder, "table"),
+        [LabelledStructure(atoms=atoms, **own) for own, atoms in structures],
+        [GlassRun(own["id"], list(islice(frames, own["n_frames"])), own["run"]) for own in job["runs"]],
+        _targets(folder, job),
+        job["settings"],
+        job["seed"],
+        Assessment.from_dict(job["assessment"]),
+        job["done"],
+        job["costs"],
+    )
+    files.write(folder, files.RESULT, {}, found.as_dict())
+
+
 TASKS: dict[str, Callable[[Path, dict[str, Any], Progress], None]] = {
     "refuse": _refuse,
     "describe": _describe,
@@ -112,4 +151,6 @@ TASKS: dict[str, Callable[[Path, dict[str, Any], Progress], None]] = {
     "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
+    "assess": _assess,
+    "propose": _propose,
 }

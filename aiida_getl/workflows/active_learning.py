@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,15 +19,16 @@ from aiida_getl.calculations.functions.propose import propose
 from aiida_getl.calculations.functions.propose_start import propose_start
 from aiida_getl.calculations.functions.record_iteration import record_iteration
 from aiida_getl.calculations.functions.summarise_loop import summarise_loop
+from aiida_getl.calculations.learn import LearnCalculation
 from aiida_getl.provenance.cost import core_hours
-from aiida_getl.structures.composition import parse_composition
 from aiida_getl.workflows.active_learning_inputs import PLAIN_INPUTS, define_inputs
 from aiida_getl.workflows.cells import glasses_of, new_prefix
 from aiida_getl.workflows.decisions import find_decision, find_stop_request
+from aiida_getl.workflows.describe import describe, message_of
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
-from aiida_getl.workflows.label import describe
 from aiida_getl.workflows.labelling import LabellingSteps
-from aiida_getl.workflows.parts import fill_learning_part, label_part, melt_quench_part
+from aiida_getl.workflows.learning import learning_job, output_of
+from aiida_getl.workflows.parts import elements_of, fill_learning_part, label_part, melt_quench_part
 
 
 class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
@@ -52,7 +52,9 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
             while_(cls.is_open)(
                 cls.learn,
                 cls.inspect_model,
+                cls.inspect_assessment,
                 cls.make_proposal,
+                cls.inspect_proposal,
                 while_(cls.is_undecided)(cls.wait_for_decision),
                 cls.begin_runs,
                 while_(cls.has_children_due)(cls.submit_children),
@@ -192,15 +194,14 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
         return ToContext(learning=child)
 
     def inspect_model(self):
-        """Assess the new model on the target, and record the iteration that led to it."""
+        """Assess the new model on the target."""
         if self.ctx.dbi is None or self.ctx.learnt == self.ctx.dbi.uuid:
             return None
         if not self.ctx.learning.is_finished_ok:
             return self._end("learning failed", describe(self.ctx.learning), "ERROR_LEARNING_FAILED")
         outputs = self.ctx.learning.outputs
-        self.ctx.model, self.ctx.validation, self.ctx.learnt = outputs.model, outputs.validation, self.ctx.dbi.uuid
-        process = self.once(
-            self.in_round("assess"),
+        self.ctx.model, self.ctx.validation = outputs.model, outputs.validation
+        return self._start(
             assess,
             model=self.ctx.model,
             dbi=self.ctx.dbi,
@@ -208,43 +209,64 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
             seed=self.ctx.seeds["learning"],
             targets=self.ctx.targets,
         )
-        if not process.is_finished_ok:
-            return self._end("nothing could be assessed", message_of(process), "ERROR_PROPOSAL_FAILED")
-        before, self.ctx.assessment = self.ctx.assessment, process.outputs.result
+
+    def inspect_assessment(self):
+        """Keep the assessment, and record the iteration that led to it."""
+        if self.ctx.stop is not None or self.ctx.dbi is None or self.ctx.learnt == self.ctx.dbi.uuid:
+            return
+        self.ctx.learnt = self.ctx.dbi.uuid
+        if not self.ctx.step.is_finished_ok:
+            self._end("nothing could be assessed", message_of(self.ctx.step), "ERROR_PROPOSAL_FAILED")
+            return
+        before, self.ctx.assessment = self.ctx.assessment, output_of(self.ctx.step, "assessment")
         self._record({"before": before, "after": self.ctx.assessment})
-        return None
 
     def make_proposal(self):
-        """Propose what to label next, unless there is a reason to stop; decide on it in the mode `auto`."""
+        """Propose what to label next, unless there is a reason to stop."""
         if self.ctx.stop is not None or self._has_reason_to_stop(None):
-            return
+            return None
         history = {"history": self.inputs.history} if "history" in self.inputs else {}
-        name = self.in_round("propose")
         if self.ctx.dbi is None:
-            process = self.once(name, propose_start, start=self.inputs.start, seed=self.inputs.seed, **history)
-        else:
-            process = self.once(
-                name,
-                propose,
-                model=self.ctx.model,
-                dbi=self.ctx.dbi,
-                assessment=self.ctx.assessment,
-                settings=self.inputs.acquisition,
-                seed=self.ctx.seeds["learning"],
-                targets=self.ctx.targets,
-                trajectories=glasses_of(self._structures()),
-                records=self.ctx.records,
-                rejected=self.ctx.rejected,
-                **history,
+            self.ctx.step = self.once(
+                self.in_round("propose"), propose_start, start=self.inputs.start, seed=self.inputs.seed, **history
             )
-        if not process.is_finished_ok:
-            self._end("nothing could be proposed", message_of(process), "ERROR_PROPOSAL_FAILED")
+            return None
+        return self._start(
+            propose,
+            model=self.ctx.model,
+            dbi=self.ctx.dbi,
+            assessment=self.ctx.assessment,
+            settings=self.inputs.acquisition,
+            seed=self.ctx.seeds["learning"],
+            targets=self.ctx.targets,
+            trajectories=glasses_of(self._structures()),
+            records=self.ctx.records,
+            rejected=self.ctx.rejected,
+            **history,
+        )
+
+    def inspect_proposal(self):
+        """Stop if nothing is worth its cost; decide on the proposal in the mode `auto`."""
+        if self.ctx.stop is not None:
             return
-        self.ctx.proposal = process.outputs.result
+        if not self.ctx.step.is_finished_ok:
+            self._end("nothing could be proposed", message_of(self.ctx.step), "ERROR_PROPOSAL_FAILED")
+            return
+        self.ctx.proposal = output_of(self.ctx.step, "proposal")
         if self.ctx.dbi is not None and self._has_reason_to_stop(Proposal.from_dict(self.ctx.proposal.get_dict())):
             return
         if self.inputs.mode == "auto":
             self._decide()
+
+    def _start(self, function, **inputs):
+        """Do a step of learning, here or as a job; ``ctx.step`` has what came of it."""
+        name = self.in_round(function.__name__)
+        learning = self.inputs.etl_model
+        if "code" not in learning:
+            self.ctx.step = self.once(name, function, **inputs)
+            return None
+        job = learning_job(function, name, learning.code, learning.get("options"), **inputs)
+        return ToContext(step=self.find_child(name) or self.submit(LearnCalculation, **job))
 
     def _decide(self):
         statement = {
@@ -388,18 +410,3 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
 
     def _end(self, status: str, reason: str, exit_code: str | None = None) -> None:
         self.ctx.stop = {"status": status, "reason": reason, "exit_code": exit_code}
-
-
-def message_of(process: orm.ProcessNode) -> str:
-    """Return why a calcfunction failed."""
-    return process.exit_message or process.exception or "it was killed"
-
-
-def elements_of(dbi, compositions: Iterable[str], targets) -> list[str]:
-    """Return all elements of a campaign, sorted."""
-    elements = {element for composition in compositions for element in parse_composition(composition)}
-    for target in targets.values():
-        elements |= set(target.get_symbols_set() if isinstance(target, orm.StructureData) else target.symbols)
-    if dbi is not None:
-        elements |= {symbol for settings in dbi.descriptors.values() for symbol in settings["species"]}
-    return sorted(elements)

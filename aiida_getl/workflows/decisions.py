@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiida import orm
 
-#: Names of the calcfunctions that make proposals, decisions, and requests to stop.
+#: Names of the calcfunctions that make proposals, assessments, decisions, and requests to stop.
 PROPOSERS = ("propose", "propose_start")
+ASSESS = "assess"
 DECIDE = "decide"
 REQUEST_STOP = "request_stop"
+#: Name of the job that does what any calcfunction of the learning does.
+LEARN = "LearnCalculation"
 
 
 def find_decision(proposal: orm.Dict) -> orm.Dict | None:
@@ -29,22 +33,17 @@ def find_decision(proposal: orm.Dict) -> orm.Dict | None:
 
 def find_proposals(loop: orm.WorkChainNode) -> list[orm.Dict]:
     """Return the proposals of a loop, oldest first."""
-    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": loop.pk}, tag="loop")
-    query.append(
-        orm.CalcFunctionNode,
-        filters={"attributes.process_label": {"in": list(PROPOSERS)}, "attributes.exit_status": 0},
-        with_incoming="loop",
-        tag="propose",
-    )
-    query.append(orm.Dict, with_incoming="propose", tag="proposal")
-    query.order_by({"proposal": {"id": "asc"}})
-    return query.all(flat=True)
+    return _made_by(loop, PROPOSERS, "proposal")
 
 
 def find_loop(proposal: orm.Dict) -> orm.WorkChainNode | None:
     """Return the loop that made a proposal, None if no loop did."""
     creator = proposal.creator
-    return creator.caller if creator is not None and creator.process_label in PROPOSERS else None
+    if creator is None:
+        return None
+    if creator.process_label == LEARN:
+        return creator.caller if creator.inputs.task.value in PROPOSERS else None
+    return creator.caller if creator.process_label in PROPOSERS else None
 
 
 def find_stop_request(loop: orm.WorkChainNode) -> orm.Dict | None:
@@ -73,11 +72,24 @@ def find_records(loop: orm.WorkChainNode) -> list[dict[str, Any]]:
 
 def find_last_assessment(loop: orm.WorkChainNode) -> dict[str, Any] | None:
     """Return the last assessment of a loop, None if there is none yet."""
+    found = _made_by(loop, (ASSESS,), "assessment")
+    return found[-1].get_dict() if found else None
+
+
+def _made_by(loop: orm.WorkChainNode, functions: Sequence[str], output: str) -> list[orm.Dict]:
+    """Return what calcfunctions of a loop have made, or jobs that do the same, oldest first.
+
+    :param output: its name where a job made it.
+    """
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": loop.pk}, tag="loop")
     query.append(
-        orm.CalcFunctionNode, filters={"attributes.process_label": "assess"}, with_incoming="loop", tag="assess"
+        orm.CalculationNode,
+        filters={"attributes.process_label": {"in": [*functions, LEARN]}, "attributes.exit_status": 0},
+        with_incoming="loop",
+        tag="maker",
     )
-    query.append(orm.Dict, with_incoming="assess", tag="assessment")
-    query.order_by({"assessment": {"id": "desc"}})
-    found = query.first(flat=True)
-    return None if found is None else found.get_dict()
+    query.append(
+        orm.Dict, with_incoming="maker", edge_filters={"label": {"in": ["result", output]}}, tag="made", project="*"
+    )
+    query.order_by({"made": {"id": "asc"}})
+    return query.all(flat=True)

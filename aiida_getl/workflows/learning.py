@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiida import orm
 from aiida.engine import ToContext, WorkChain
 
 from aiida_getl.calculations.learn import LearnCalculation
 from aiida_getl.workflows.label import describe
+
+
+def learning_job(function, name: str, code: orm.AbstractCode, options: dict[str, Any] | None, **inputs) -> dict:
+    """Return the inputs of the job (``getl.learn``) that does what a calcfunction does.
+
+    :param name: call link label.
+    :param options: ``metadata.options``.
+    :param inputs: of the calcfunction.
+    """
+    metadata = {"options": options or {}, "call_link_label": name}
+    return {"task": orm.Str(function.__name__), "code": code, "metadata": metadata, **inputs}
+
+
+def output_of(step: orm.ProcessNode, name: str) -> orm.Data:
+    """Return an output of a step of learning; that of a calcfunction with a single one has no name."""
+    return getattr(step.outputs, name if name in step.outputs else "result")
 
 
 class LearningSteps(WorkChain):
@@ -34,18 +52,13 @@ class LearningSteps(WorkChain):
         if "code" not in self.inputs:
             _, self.ctx.step = function.run_get_node(**inputs)
             return None
-        metadata = {"options": self.inputs.get("options", {}), "call_link_label": function.__name__}
-        return ToContext(
-            step=self.submit(
-                LearnCalculation, task=orm.Str(function.__name__), code=self.inputs.code, metadata=metadata, **inputs
-            )
-        )
+        job = learning_job(function, function.__name__, self.inputs.code, self.inputs.get("options"), **inputs)
+        return ToContext(step=self.submit(LearnCalculation, **job))
 
     def failure(self) -> str | None:
         """Return why the last step failed, None if it did not."""
         return None if self.ctx.step.is_finished_ok else describe(self.ctx.step)
 
     def result(self, name: str) -> orm.Data:
-        """Return an output of the last step; that of a calcfunction with a single one has no name."""
-        outputs = self.ctx.step.outputs
-        return getattr(outputs, name if name in outputs else "result")
+        """Return an output of the last step."""
+        return output_of(self.ctx.step, name)

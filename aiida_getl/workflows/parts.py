@@ -8,6 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ProcessBuilder, ProcessBuilderNamespace, WorkChain
 
+from aiida_getl.structures.composition import parse_composition
 from aiida_getl.workflows.label import LabelWorkChain
 from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
 
@@ -78,3 +79,17 @@ def fill_learning_part(
         code = codes["learn"]
         part["code"] = orm.load_code(code) if isinstance(code, str) else code
         part["options"] = options.get("learn", {})
+
+
+def elements_of(dbi: orm.ArrayData | None, compositions: Iterable[str], targets: dict) -> list[str]:
+    """Return all elements of a loop of active learning, sorted.
+
+    :param dbi: ``getl.dbi``, if there is one.
+    :param targets: ``StructureData`` and ``TrajectoryData`` by name.
+    """
+    elements = {element for composition in compositions for element in parse_composition(composition)}
+    for target in targets.values():
+        elements |= set(target.get_symbols_set() if isinstance(target, orm.StructureData) else target.symbols)
+    if dbi is not None:
+        elements |= {symbol for settings in dbi.descriptors.values() for symbol in settings["species"]}
+    return sorted(elements)

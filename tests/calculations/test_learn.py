@@ -8,11 +8,13 @@ from aiida import orm
 from aiida.engine import run_get_node
 from plumpy.utils import AttributesFrozendict
 
+from aiida_getl.calculations.functions.assess import assess
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.evaluate import evaluate
 from aiida_getl.calculations.functions.importance import importance
 from aiida_getl.calculations.functions.learning_curve import learning_curve
 from aiida_getl.calculations.functions.predict import predict
+from aiida_getl.calculations.functions.propose import propose
 from aiida_getl.calculations.functions.train import train
 from aiida_getl.calculations.functions.tune import tune
 from aiida_getl.calculations.functions.validate import validate
@@ -99,6 +101,36 @@ def test_every_task_gives_what_its_calcfunction_gives(run_job, labels, cell):
     candidates, options = orm.List([{}, {"max_bonds": 20}]), orm.Dict({**SETTINGS, "nested": False})
     outputs = run_job("tune", dbi=dbi, candidates=candidates, settings=options, seed=seed)
     assert outputs["tuning"].get_dict() == tune(dbi, candidates, options, seed).get_dict()
+
+
+def test_assessing_and_proposing_give_what_their_calcfunctions_give(run_job, labels, cell):
+    seed, options = orm.Int(3), orm.Dict({"n_cells": 2, "max_items": 4, "max_of_kind": 6})
+    dbi = build_dbi(orm.Dict(SETTINGS), **labels)
+    model = train(dbi, orm.Dict(SETTINGS), seed, validate(dbi, orm.Dict(SETTINGS), seed)["validation"])
+    large = orm.StructureData(ase=cell(6).repeat((2, 1, 1)))
+    given = {"model": model, "dbi": dbi, "settings": options, "seed": seed, "targets": {"large": large.store()}}
+    assessment = assess(**given)
+    outputs = run_job("assess", **given)
+    assert outputs["assessment"].get_dict() == assessment.get_dict()
+
+    frames, glasses = orm.TrajectoryData(), [cell(number) for number in (0, 8, 9)]
+    positions, cells = (np.array([getattr(atoms, name) for atoms in glasses]) for name in ("positions", "cell"))
+    frames.set_trajectory(list(glasses[0].symbols), positions, cells=cells.astype(float))
+    given |= {"assessment": assessment, "trajectories": {"run_0": frames.store()}}
+    first = propose(**given).get_dict()
+    assert {item["kind"] for item in first["items"]} <= {"deformation", "frame", "run", "composition", "cell"}
+    # One item was labelled, another one rejected, and two costs are known.
+    item = first["items"][0] | {"label": "uuid", "reused": False, "label_hours": 2.0, "run_hours": 0.5}
+    given |= {
+        "records": {"iteration_001": orm.Dict({"items": [item]})},
+        "rejected": {"round_2": orm.Dict({"declined": [first["items"][1]["key"]]})},
+        "history": orm.Dict({"rows": [{"what": "label", "n_atoms": 8, "core_hours": 3.0}]}),
+    }
+    second = propose(**given).get_dict()
+    outputs = run_job("propose", **given)
+    assert outputs["proposal"].get_dict() == second
+    assert not {own["key"] for own in first["items"][:2]} & {own["key"] for own in second["items"]}
+    assert second["costs"]["run"]["n_observations"] == 2
 
 
 def test_what_is_refused_there_is_said_here(code, labels):

@@ -15,7 +15,7 @@ from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.structures.bonds import find_bonds
 from aiida_getl.structures.packing import random_packing
 from aiida_getl.workflows.active_learning import ActiveLearningWorkChain
-from aiida_getl.workflows.decisions import find_decision, find_proposals
+from aiida_getl.workflows.decisions import find_decision, find_last_assessment, find_loop, find_proposals
 
 METHOD = {"engine": "getl-cohp", "version": "0.1.0", "basis": {}, "pseudos": {}}
 SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
@@ -93,6 +93,21 @@ def test_ends_where_nothing_is_worth_its_cost(builder):
     assert node.is_finished_ok, node.exit_message
     assert node.outputs.summary["status"] == "nothing worth its cost"
     assert "model" in node.outputs
+
+
+def test_assesses_and_proposes_in_jobs_where_there_is_a_code(builder, engine_code, pw_code, cohp_code):
+    """What they find is found in the graph as that of the calcfunctions is."""
+    codes = {"pw": pw_code, "lobster": cohp_code, "learn": engine_code("getl-learn")}
+    _, node = run_get_node(builder(codes=codes, acquisition={"min_gain": 1.0}))
+    assert node.is_finished_ok, node.exit_message
+    assert node.outputs.summary["status"] == "nothing worth its cost"
+    jobs = [called for called in node.called if isinstance(called, orm.CalcJobNode)]
+    assert [job.inputs.task.value for job in jobs] == ["assess", "propose"]
+    assert {"round_1_assess", "round_1_propose"} <= set(children(node))
+    (proposal,) = find_proposals(node)
+    assert proposal.creator.uuid == jobs[1].uuid
+    assert find_loop(proposal).uuid == node.uuid
+    assert find_last_assessment(node) == node.outputs.assessment.get_dict()
 
 
 def test_ends_where_the_budget_pays_for_no_label(builder):
