@@ -72,6 +72,22 @@ def read_accuracies(text: str) -> NDArray[np.float64]:
     return np.array([float(word) if NUMBER.fullmatch(word) else np.nan for word in ACCURACY.findall(text)], dtype=float)
 
 
+def read_stopping_point(text: str) -> tuple[int, int]:
+    """Return where pw.x, its time being over, stopped itself, so that it can go on from there.
+
+    Returns
+    -------
+    tuple of int
+        Iterations that were finished, those of the runs that it went on from among them, and k-points that were done in
+        the next one; (0, 0) if the first had not begun.
+    """
+    iteration, point = (
+        int(found[-1]) if (found := re.findall(rf"Calculation stopped in {loop} #\s*(\d+)", text)) else 0
+        for loop in ("scf loop at iteration", "k-point loop, point")
+    )
+    return iteration, point
+
+
 def has_no_numbers(text: str) -> bool:
     """Return whether an energy, the Fermi energy or the charge in an output of pw.x is no number."""
     return NO_NUMBER.search(text) is not None

@@ -20,6 +20,7 @@ from aiida_getl.quantumespresso.convergence import (
     is_worse,
     read_accuracies,
     read_crash,
+    read_stopping_point,
     will_converge,
 )
 from aiida_getl.workflows.describe import describe
@@ -30,6 +31,8 @@ PwBaseWorkChain = WorkflowFactory("quantumespresso.pw.base")
 
 #: Runs of one mixing in a row, as long as they would converge in one more.
 MOST_RUNS_OF_ONE_MIXING = 3
+#: Runs in a row that stop, their time being over, without having come further.
+MOST_RUNS_IN_VAIN = 2
 #: Bytes of an output that are looked at, from its end, and lines for what was said last.
 LOOKED_AT = 10_000_000
 LAST_LINES = 1000
@@ -73,7 +76,9 @@ class ScfBaseWorkChain(PwBaseWorkChain):
     - Not converged: once more from the charge density reached, if that would suffice; else with the next mixing of
       ``mixing_ladder``, from superposed atoms where the density got worse. Nothing that the result depends on changes.
     - Charge or energies that are no numbers: the next mixing.
-    - Out of memory, out of time: twice as much, up to ``limits``.
+    - Out of memory, killed when out of time: twice as much, up to ``limits``.
+    - Stopped by itself before it was out of time: goes on; with twice as much where that run came no further, and not
+      at all where two came no further and ``limits`` do not allow more.
     - Killed without a word: once more.
 
     ``max_iterations`` is the budget of all runs together. What was tried and why is in the output ``tries``.
@@ -113,6 +118,8 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         self.ctx.rung = 0
         self.ctx.runs_of_this_mixing = 1
         self.ctx.times_killed = 0
+        self.ctx.reached = [0, 0]
+        self.ctx.runs_in_vain = 0
         self.ctx.start = STARTS[RestartType.FROM_SCRATCH]
         self.ctx.fault = "ERROR_CRASHED"
 
@@ -120,6 +127,8 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         """Keep what a run starts from in mind."""
         super().set_restart_type(restart_type, parent_folder)
         self.ctx.start = STARTS[restart_type]
+        if restart_type != RestartType.FULL:
+            self.ctx.reached = [0, 0]
 
     def report_error_handled(self, calculation, action):
         """Keep what is done about a failure in mind."""
@@ -202,9 +211,7 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         if cause == "SCHEDULER_OUT_OF_MEMORY":
             problem = raise_option(self, "max_memory_kb")
         elif cause == "SCHEDULER_OUT_OF_WALLTIME":
-            problem = raise_option(self, "max_wallclock_seconds")
-            if "max_seconds" not in self.inputs.pw.parameters.get("CONTROL", {}):
-                self.ctx.inputs.parameters["CONTROL"].pop("max_seconds", None)  # derived anew
+            problem = self._raise_time()
         elif cause == "KILLED":
             self.ctx.times_killed += 1
             problem = None if self.ctx.times_killed == 1 else ""
@@ -218,8 +225,16 @@ class ScfBaseWorkChain(PwBaseWorkChain):
 
     @process_handler(priority=580, exit_codes=[PwCalculation.exit_codes.ERROR_OUT_OF_WALLTIME])
     def handle_out_of_walltime(self, calculation):
-        """Go on where pw.x stopped by itself, its time being short."""
+        """Go on where pw.x stopped by itself, its time being short, unless that leads nowhere."""
         self.ctx.fault = "ERROR_OUT_OF_WALLTIME"
+        before, self.ctx.reached = self.ctx.reached, list(read_stopping_point(stdout_of(calculation)))
+        self.ctx.runs_in_vain = 0 if self.ctx.reached > before else self.ctx.runs_in_vain + 1
+        if self.ctx.runs_in_vain:
+            problem = self._raise_time()
+            if problem is not None and self.ctx.runs_in_vain >= MOST_RUNS_IN_VAIN:
+                where = "iteration {} and k-point {}".format(*self.ctx.reached)
+                reason = f"{self.ctx.runs_in_vain} runs came no further than {where}; {problem}"
+                return self._give_up(calculation, self.ctx.fault, reason)
         self.set_restart_type(RestartType.FULL, calculation.outputs.remote_folder)
         self.report_error_handled(calculation, "going on where it stopped")
         return ProcessHandlerReport(True)
@@ -230,6 +245,12 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         if calculation.is_finished_ok or "on_unhandled_failure" in self.inputs:
             return None
         return self._give_up(calculation, "ERROR_CRASHED", self._find_cause(calculation)[1])
+
+    def _raise_time(self) -> str | None:
+        """Give the next run more time; return why not, None if it has more."""
+        if "max_seconds" not in self.inputs.pw.parameters.get("CONTROL", {}):
+            self.ctx.inputs.parameters["CONTROL"].pop("max_seconds", None)  # derived anew
+        return raise_option(self, "max_wallclock_seconds")
 
     def _mix_anew(self, calculation, fault, accuracies=()) -> ProcessHandlerReport:
         """Prepare a run with the next mixing that differs, or give up."""

@@ -9,6 +9,7 @@ from aiida_getl.quantumespresso.convergence import (
     has_no_numbers,
     is_worse,
     read_accuracies,
+    read_stopping_point,
     read_crash,
     will_converge,
 )
@@ -37,6 +38,25 @@ def test_accuracies_are_read():
     assert read_accuracies(OUTPUT).tolist() == [0.00518589, 1.1e-9]
     np.testing.assert_array_equal(read_accuracies(OUTPUT + LOST), [0.00518589, 1.1e-9, np.nan])
     assert read_accuracies("").shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "reached"),
+    [
+        ("     Maximum CPU time exceeded\n", (0, 0)),
+        (
+            "     iteration #  1     ecut=    15.00 Ry     beta= 0.30\n"
+            "     Maximum CPU time exceeded\n"
+            "     Calculation stopped in k-point loop, point #    24\n"
+            "     Calculation stopped in scf loop at iteration #     0\n",
+            (0, 24),
+        ),
+        ("     Calculation stopped in scf loop at iteration #    12\n", (12, 0)),
+    ],
+)
+def test_where_pw_stopped_itself(text, reached):
+    """Lines of pw.x 6.7."""
+    assert read_stopping_point(text) == reached
 
 
 @pytest.mark.parametrize(

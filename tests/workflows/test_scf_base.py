@@ -135,6 +135,25 @@ def test_time_is_short(run, once):
     assert tries(node)[1]["start"] == "where the try before stopped"
 
 
+#: Has no time left, unless there are more than 300 s.
+SHORT_TIME = "sed -i -E 's/max_seconds = +2\\.85.*/max_seconds = 0.001/' aiida.in"
+
+
+@pytest.mark.engines
+def test_time_in_which_nothing_is_done(run):
+    """It would go on for ever: pw.x is told to stop before its first iteration."""
+    stop = {"max_wallclock_seconds": 300, "prepend_text": "sed -i 's/max_seconds.*/max_seconds = 0.001/' aiida.in"}
+    _, node = run({}, stop)
+    assert node.exit_status == 421
+    assert "2 runs came no further than iteration 0 and k-point 0; " in node.exit_message
+    assert "max_wallclock_seconds is 300, its limit None" in node.exit_message
+    assert [each["remedy"] for each in tries(node)] == ["going on where it stopped", ""]
+    # More time is asked for where that is allowed.
+    _, node = run({}, {"max_wallclock_seconds": 300, "prepend_text": SHORT_TIME}, limits={"max_wallclock_seconds": 500})
+    assert node.is_finished_ok, node.exit_message
+    assert [each.get_option("max_wallclock_seconds") for each in calculations(node)] == [300, 500]
+
+
 @pytest.mark.engines
 def test_memory_is_raised_up_to_the_limit(run):
     # The shell sets a limit that stays, below what pw.x takes to start.
