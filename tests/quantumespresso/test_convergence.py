@@ -9,8 +9,8 @@ from aiida_getl.quantumespresso.convergence import (
     has_no_numbers,
     is_worse,
     read_accuracies,
-    read_stopping_point,
     read_crash,
+    read_stopping_point,
     will_converge,
 )
 
