@@ -13,7 +13,7 @@ from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.provenance.cost import JobCost, Total, calculations_of, job_costs, total
 from aiida_getl.provenance.dependents import Use, results_in
-from aiida_getl.provenance.graph import behind, parents_of, parts
+from aiida_getl.provenance.graph import behind, parents_of, parts, rows, uncollected
 
 #: What costs can be told by.
 BY = ("kind", "label", "model", "composition", "computer", "code")
@@ -34,6 +34,7 @@ class Share:
     total: Total
 
 
+@uncollected
 def breakdown(node: orm.Node | None, by: str) -> tuple[Total, list[Share]]:
     """Return what a process or some data cost, in all and by one of :data:`BY`, the most expensive first.
 
@@ -93,7 +94,7 @@ def _makers(pks: list[int]) -> dict[int, int]:
         query.append(
             orm.CalculationNode, with_outgoing="data", edge_filters={"type": LinkType.CREATE.value}, project="id"
         )
-        found |= dict(query.iterall())
+        found |= dict(map(tuple, rows(query)))
     return found
 
 
@@ -105,8 +106,8 @@ def _compositions(pks: list[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for part in parts(pks):
         query = orm.QueryBuilder().append(BondStrengthsData, filters={"id": {"in": part}}, project=["id", "uuid"])
-        for pk, uuid in query.iterall():
-            found[pk] = by_uuid.get(uuid) or _formula(orm.load_node(pk))
+        for pk, uuid in rows(query):
+            found[pk] = by_uuid.get(str(uuid)) or _formula(orm.load_node(pk))
     return found
 
 

@@ -9,7 +9,7 @@ last result, on one core. What was taken from the cache costs nothing again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from aiida.common.links import LinkType
 from aiida_quantumespresso.parsers.parse_raw.base import convert_qe_time_to_sec
 
 from aiida_getl.data.bonds import BondStrengthsData
-from aiida_getl.provenance.graph import calculations_behind, calculations_under, parts
+from aiida_getl.provenance.graph import calculations_behind, calculations_under, column, parts, rows, uncollected
 
 #: Where a job's wall time is from.
 ACCOUNTING, PROGRAM, SCHEDULER, RESULTS, CACHE, UNKNOWN = (
@@ -88,12 +88,13 @@ def total(costs: Iterable[JobCost]) -> Total:
 def calculations_of(node: orm.Node | None) -> set[int]:
     """Return the calculations that a process is or called, or that led to some data; None for all of the profile."""
     if node is None:
-        return set(orm.QueryBuilder().append(orm.CalculationNode, project="id").all(flat=True))
+        return set(column(orm.QueryBuilder().append(orm.CalculationNode, project="id")))
     if isinstance(node, orm.ProcessNode):
         return calculations_under(node)
     return calculations_behind([node.pk])
 
 
+@uncollected
 def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCost]:
     """Return the cost of calculations (PKs), oldest first.
 
@@ -110,7 +111,7 @@ def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCos
         computer, accounting = job or (None, None)
         cost = JobCost(
             pk=pk,
-            uuid=uuid,
+            uuid=str(uuid),
             time=start.isoformat(timespec="seconds"),
             kind=kind or "",
             n_atoms=atoms.get(pk),
@@ -135,11 +136,11 @@ def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCos
             cost = replace(cost, missing="it left no results")
         found.append((start, pk, cost))
     reports = _reports(set(unaccounted))
-    rows = list(_rows(set(unaccounted), orm.CalcJobNode, _QUEUE_COLUMNS))
-    serial = _serial({pk for pk, _, resources, _ in rows if reserved_cores(resources or {}) is None})
+    queued = list(_rows(set(unaccounted), orm.CalcJobNode, _QUEUE_COLUMNS))
+    serial = _serial({pk for pk, _, resources, _ in queued if reserved_cores(resources or {}) is None})
     complete = {
         pk: _with_job(unaccounted[pk], state, (resources or {}) | serial.get(pk, {}), queue or {}, reports.get(pk, {}))
-        for pk, state, resources, queue in rows
+        for pk, state, resources, queue in queued
     }
     cached = _cached(pks)
     costs = [complete.get(pk, cost) for _, pk, cost in sorted(found, key=lambda entry: entry[:2])]
@@ -152,16 +153,16 @@ _JOB_COLUMNS = ("dbcomputer_id", "attributes.detailed_job_info.stdout")
 _QUEUE_COLUMNS = ("id", "attributes.process_state", "attributes.resources", "attributes.last_job_info")
 
 
-def _rows(pks: set[int], node_class: type[orm.CalculationNode], columns: tuple[str, ...]) -> Iterator[list[Any]]:
+def _rows(pks: set[int], node_class: type[orm.CalculationNode], columns: tuple[str, ...]) -> Iterator[Sequence[Any]]:
     for part in parts(pks):
         query = orm.QueryBuilder().append(node_class, filters={"id": {"in": part}}, project=list(columns))
-        yield from query.iterall()
+        yield from rows(query)
 
 
 def _serial(pks: set[int]) -> dict[int, dict[str, int]]:
     """Return, for jobs without MPI, that they are one process on each machine, which their options need not say."""
-    rows = _rows(pks, orm.CalcJobNode, ("id", "attributes.withmpi"))
-    return {pk: {"num_mpiprocs_per_machine": 1} for pk, with_mpi in rows if with_mpi is not None and not with_mpi}
+    jobs = _rows(pks, orm.CalcJobNode, ("id", "attributes.withmpi"))
+    return {pk: {"num_mpiprocs_per_machine": 1} for pk, with_mpi in jobs if with_mpi is not None and not with_mpi}
 
 
 def _cached(pks: set[int]) -> set[int]:
@@ -169,7 +170,7 @@ def _cached(pks: set[int]) -> set[int]:
     found: set[int] = set()
     for part in parts(pks):
         filters = {"id": {"in": part}, "extras": {"has_key": "_aiida_cached_from"}}
-        found.update(orm.QueryBuilder().append(orm.CalculationNode, filters=filters, project="id").all(flat=True))
+        found.update(column(orm.QueryBuilder().append(orm.CalculationNode, filters=filters, project="id")))
     return found
 
 
@@ -248,21 +249,14 @@ def read_accounting(text: str) -> tuple[int, float, float] | None:
 
 def _codes(pks: set[int]) -> dict[int, str]:
     """Return the full labels of the codes that ran."""
-    found = {}
+    by_job: dict[int, int] = {}
     for part in parts(pks):
-        for code in _codes_of(part):
-            query = orm.QueryBuilder().append(orm.Data, filters={"id": code.pk}, tag="code")
-            query.append(orm.CalcJobNode, with_incoming="code", filters={"id": {"in": part}}, project="id")
-            found |= dict.fromkeys(query.all(flat=True), code.full_label)
-    return found
-
-
-def _codes_of(jobs: list[int]) -> list[orm.AbstractCode]:
-    """Return the few codes of many jobs."""
-    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": jobs}}, tag="job")
-    # The query builder takes any data for an `AbstractCode`: the name of the link tells.
-    query.append(orm.Data, with_outgoing="job", edge_filters={"label": "code"}, project="id")
-    return [orm.load_node(pk) for pk in query.distinct().all(flat=True)]
+        query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": part}}, project="id", tag="job")
+        # The query builder takes any data for an `AbstractCode`: the name of the link tells.
+        query.append(orm.Data, with_outgoing="job", edge_filters={"label": "code"}, project="id")
+        by_job |= dict(map(tuple, rows(query)))
+    labels = {pk: orm.load_node(pk).full_label for pk in set(by_job.values())}
+    return {job: labels[code] for job, code in by_job.items()}
 
 
 def _reports(pks: set[int]) -> dict[int, dict[str, Any]]:
@@ -277,7 +271,7 @@ def _reports(pks: set[int]) -> dict[int, dict[str, Any]]:
             edge_filters={"type": LinkType.CREATE.value, "label": {"in": list(REPORTS)}},
             project=[f"attributes.{name}" for name in columns],
         )
-        for job, *times, threads, n_atoms in query.iterall():
+        for job, *times, threads, n_atoms in rows(query):
             seconds = next((time for time in map(_seconds, times) if time is not None), None)
             report = {"wall_time_s": seconds, "threads": threads, "n_atoms": n_atoms}
             found.setdefault(job, {}).update({name: value for name, value in report.items() if value is not None})
@@ -311,7 +305,7 @@ def _numbers_of_atoms(pks: set[int]) -> dict[int, int]:
                 filters={"attributes": {"has_key": key}},
                 project=f"attributes.{key}",
             )
-            for job, size in query.iterall():
+            for job, size in rows(query):
                 found[job] = size[1] if isinstance(size, list) else size  # of an array of positions, the shape
     return found
 
@@ -324,6 +318,6 @@ def _last_results(pks: set[int]) -> dict[int, Any]:
             orm.CalcFunctionNode, filters={"id": {"in": part}}, project="id", tag="process"
         )
         query.append(orm.Data, with_incoming="process", edge_filters={"type": LinkType.CREATE.value}, project="ctime")
-        for pk, time in query.iterall():
+        for pk, time in rows(query):
             ends[pk] = max(time, ends.get(pk, time))
     return ends

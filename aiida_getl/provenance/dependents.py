@@ -13,7 +13,7 @@ from aiida.common.links import LinkType
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
-from aiida_getl.provenance.graph import calculations_under, parts, users_of, walk_forward
+from aiida_getl.provenance.graph import calculations_under, column, parts, rows, users_of, walk_forward
 from aiida_getl.provenance.words import Item, describe
 
 #: What people ask for, in the order in which one is made of the other.
@@ -67,7 +67,7 @@ def results_after(calculations: Iterable[int]) -> list[Use]:
 
 def results_in(calculations: Iterable[int]) -> list[Use]:
     """Return labels, databases, models and predictions that some calculations made, oldest first."""
-    rows = []
+    found = []
     for part in parts(calculations):
         query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="maker")
         query.append(
@@ -76,10 +76,10 @@ def results_in(calculations: Iterable[int]) -> list[Use]:
             edge_filters={"type": LinkType.CREATE.value},
             project=["ctime", "id", "uuid", "node_type", "label", "attributes.method.engine"],
         )
-        rows += query.all()
+        found += rows(query)
     return [
-        Use(pk, uuid, kind := _kind(node_type, engine), kind, label, time.isoformat(timespec="seconds"))
-        for time, pk, uuid, node_type, label, engine in sorted(rows, key=lambda row: row[:2])
+        Use(pk, str(uuid), kind := _kind(node_type, engine), kind, label, time.isoformat(timespec="seconds"))
+        for time, pk, uuid, node_type, label, engine in sorted(found, key=lambda row: row[:2])
     ]
 
 
@@ -108,7 +108,7 @@ def select_jobs(
             edge_filters={"label": "code"},
             filters={"id": {"in": [code.pk for code in codes]}},
         )
-    return set(query.all(flat=True))
+    return set(column(query))
 
 
 def _kind(node_type: str, engine: str | None) -> str:

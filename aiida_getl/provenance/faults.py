@@ -25,9 +25,12 @@ from aiida_getl.data.model import BondModelData
 from aiida_getl.provenance.graph import (
     MOST_VALUES,
     calculations_under,
+    column,
     incoming,
     parts,
     results_of,
+    rows,
+    uncollected,
     users_of,
     walk_forward,
 )
@@ -97,6 +100,7 @@ def marks() -> list[Mark]:
     return sorted(found, key=lambda each: each.pk)
 
 
+@uncollected
 def faults_of(pks: Iterable[int]) -> dict[int, str]:
     """Return those of some data (labels, structures) that are faulty or rest on what is, with the reason of each."""
     wanted = set(pks)
@@ -138,13 +142,13 @@ def _copied() -> dict[int, list[int]]:
     query = orm.QueryBuilder().append(
         orm.CalculationNode, filters={"extras": {"has_key": COPIED_FROM}}, project=["id", f"extras.{COPIED_FROM}"]
     )
-    copies = query.all()
+    copies = rows(query)
     pks: dict[str, int] = {}
     sources = sorted({uuid for _, uuid in copies})
     for start in range(0, len(sources), MOST_VALUES):
         part = sources[start : start + MOST_VALUES]
         found = orm.QueryBuilder().append(orm.Node, filters={"uuid": {"in": part}}, project=["uuid", "id"])
-        pks |= dict(found.iterall())
+        pks |= {str(uuid): pk for uuid, pk in rows(found)}
     by_source: dict[int, list[int]] = {}
     for pk, uuid in copies:
         if uuid in pks:  # the original may have been deleted
@@ -174,7 +178,7 @@ def _copies_of_data(data: set[int], copied: dict[int, list[int]]) -> set[int]:
                 edge_filters={"type": LinkType.CREATE.value, "label": label},
                 project="id",
             )
-            found.update(query.all(flat=True))
+            found.update(column(query))
     return found
 
 

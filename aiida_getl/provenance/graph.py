@@ -6,11 +6,16 @@ one: minutes for the graph of a campaign where this takes a second (docs/scale.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import functools
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
 
 from aiida import orm
 from aiida.common.links import LinkType
+
+Parameters, Result = ParamSpec("Parameters"), TypeVar("Result")
 
 #: Values that a query may hold; SQLite takes 32,766.
 MOST_VALUES = 10_000
@@ -25,19 +30,55 @@ def parts(pks: Iterable[int]) -> Iterator[list[int]]:
         yield ordered[start : start + MOST_VALUES]
 
 
-def incoming(pks: Iterable[int], link_type: LinkType) -> Iterator[tuple[int, str, int]]:
-    """Yield (node, label, source) of the links of a type that lead to nodes."""
+def rows(query: orm.QueryBuilder) -> list[Sequence[Any]]:
+    """Return what ``query.all()`` returns, for queries that project columns and not nodes, in a third of the time.
+
+    The query builder looks for each value whether it is a node to be built, and there are hundreds of thousands of
+    values in the links of a campaign. UUIDs are texts in SQLite and objects in PostgreSQL: take ``str`` of them.
+    """
+    backend = query.backend.query()
+    statement = backend.get_query(query.as_dict()).query.statement
+    with query.backend.transaction():
+        return backend.get_session().execute(statement).all()
+
+
+def column(query: orm.QueryBuilder) -> list[Any]:
+    """Return what ``query.all(flat=True)`` returns, for a query that projects one column, see :func:`rows`."""
+    return [value for (value,) in rows(query)]
+
+
+def uncollected(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Keep Python's garbage collector out of a function that gathers rows by the hundred thousand.
+
+    None of them is garbage, but the collector looks at all of them again and again, a third of the time.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    return wrapper
+
+
+def incoming(pks: Iterable[int], *link_types: LinkType) -> Iterator[tuple[int, str, int]]:
+    """Yield (node, label, source) of the links of some types that lead to nodes."""
     for part in parts(pks):
         query = orm.QueryBuilder()
         query.append(orm.Node, filters={"id": {"in": part}}, tag="node", project="id")
         query.append(
             orm.Node,
             with_outgoing="node",
-            edge_filters={"type": link_type.value},
+            edge_filters={"type": {"in": [each.value for each in link_types]}},
             edge_project="label",
             project="id",
         )
-        for pk, source, label in query.iterall():
+        for pk, source, label in rows(query):
             yield pk, label, source
 
 
@@ -95,7 +136,7 @@ def _closure(calculations: Iterable[int], step: Callable[[list[int]], orm.QueryB
     while queue:
         found: set[int] = set()
         for part in parts(queue):
-            found.update(step(part).distinct().all(flat=True))
+            found.update(column(step(part).distinct()))
         queue = found - seen
         seen |= queue
     return seen
@@ -112,7 +153,7 @@ def users_of(pks: Iterable[int]) -> set[int]:
             edge_filters={"type": LinkType.INPUT_CALC.value},
             project="id",
         )
-        found.update(query.distinct().all(flat=True))
+        found.update(column(query.distinct()))
     return found
 
 
@@ -147,7 +188,7 @@ def results_of(
     for part in parts(calculations):
         query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="maker")
         query.append(node_class, with_incoming="maker", edge_filters={"type": LinkType.CREATE.value}, project="id")
-        found.update(query.all(flat=True))
+        found.update(column(query))
     return found
 
 
@@ -166,7 +207,7 @@ def calculations_under(process: orm.ProcessNode) -> set[int]:
             ):
                 query = orm.QueryBuilder().append(orm.WorkflowNode, filters={"id": {"in": part}}, tag="caller")
                 query.append(node_class, with_incoming="caller", edge_filters={"type": link_type.value}, project="id")
-                into.update(query.all(flat=True))
+                into.update(column(query))
         callers = called
     return found
 
@@ -180,7 +221,7 @@ def parents_of(calculations: Iterable[int]) -> dict[int, set[int]]:
         query.append(
             orm.CalculationNode, with_outgoing="data", edge_filters={"type": LinkType.CREATE.value}, project="id"
         )
-        for after, before in query.distinct().iterall():
+        for after, before in rows(query.distinct()):
             found.setdefault(after, set()).add(before)
     return found
 
@@ -202,11 +243,10 @@ def call_labels(pks: Iterable[int]) -> dict[int, str]:
     names: dict[int, list[str]] = {pk: [] for pk in at}
     while at:
         above: dict[int, list[int]] = {}
-        for link_type in CALLS:
-            for called, label, caller in incoming(at, link_type):
-                for pk in at[called]:
-                    if not label.startswith(("CALL", "iteration")):
-                        names[pk].insert(0, label)
-                    above.setdefault(caller, []).append(pk)
+        for called, label, caller in incoming(at, *CALLS):
+            for pk in at[called]:
+                if not label.startswith(("CALL", "iteration")):
+                    names[pk].insert(0, label)
+                above.setdefault(caller, []).append(pk)
         at = above
     return {pk: "/".join(labels) for pk, labels in names.items()}

@@ -12,7 +12,7 @@ from aiida.manage import get_manager
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
-from aiida_getl.provenance.graph import Lineage, call_labels, incoming, parts, walk_back
+from aiida_getl.provenance.graph import Lineage, call_labels, column, incoming, parts, rows, uncollected, walk_back
 from aiida_getl.provenance.words import Item, describe, describe_all
 
 #: Name of the inputs and outputs that hold what a person decided.
@@ -73,6 +73,7 @@ class Trace:
         return asdict(self)
 
 
+@uncollected
 def trace(node: orm.Data, bond: int | None = None) -> Trace:
     """Follow a node back to its inputs, codes and computers.
 
@@ -139,7 +140,7 @@ def _leads_to(pks: set[int], dbi: DbiData) -> set[int]:
         found |= pks & sources
         queue = set()
         for part in parts(sources):
-            queue |= set(orm.QueryBuilder().append(DbiData, filters={"id": {"in": part}}, project="id").all(flat=True))
+            queue |= set(column(orm.QueryBuilder().append(DbiData, filters={"id": {"in": part}}, project="id")))
         queue -= seen
         seen |= queue
     return found
@@ -163,18 +164,18 @@ def _steps(lineage: Lineage, codes: dict[int, orm.AbstractCode], words: dict[int
     computers = dict(orm.QueryBuilder().append(orm.Computer, project=["id", "label"]).iterall())
     names = {pk: code.full_label for pk, code in codes.items()}  # asks the database each time
     labels = call_labels(lineage.inputs)
-    rows = []
+    found = []
     for part in parts(lineage.inputs):
         query = orm.QueryBuilder().append(
             orm.CalculationNode,
             filters={"id": {"in": part}},
             project=["ctime", "id", "uuid", "attributes.process_label", "node_type", "dbcomputer_id"],
         )
-        rows += query.all()
+        found += rows(query)
     return [
         Step(
             pk=pk,
-            uuid=uuid,
+            uuid=str(uuid),
             what=process_label or node_type,
             label=labels[pk],
             time=ctime.isoformat(timespec="seconds"),
@@ -185,7 +186,7 @@ def _steps(lineage: Lineage, codes: dict[int, orm.AbstractCode], words: dict[int
             },
             used=sorted(used[pk]),
         )
-        for ctime, pk, uuid, process_label, node_type, computer in sorted(rows, key=lambda row: row[:2])
+        for ctime, pk, uuid, process_label, node_type, computer in sorted(found, key=lambda row: row[:2])
     ]
 
 
@@ -206,8 +207,8 @@ def _origins(lineage: Lineage, words: dict[int, str]) -> dict[str, list[Origin]]
         query = orm.QueryBuilder().append(
             orm.Data, filters={"id": {"in": part}}, project=["id", "uuid", "repository_metadata"]
         )
-        for pk, uuid, files in query.iterall():
-            items[pk] = Origin(pk, uuid, words[pk], _checksum(files) if has_checksums else None)
+        for pk, uuid, files in rows(query):
+            items[pk] = Origin(pk, str(uuid), words[pk], _checksum(files) if has_checksums else None)
     return {label: [items[pk] for pk in sorted(own)] for label, own in sorted(pks.items())}
 
 
@@ -221,13 +222,13 @@ def _decisions(lineage: Lineage, words: dict[int, str]) -> list[Decision]:
     """Return what people decided on the way."""
     pks = {pk for inputs in lineage.inputs.values() for label, pk in inputs if label.split("__")[0] == DECISION}
     pks |= {pk for pk, (_, label) in lineage.made_by.items() if label == DECISION}
-    rows = []
+    found = []
     for part in parts(pks):
         query = orm.QueryBuilder().append(
             orm.Dict, filters={"id": {"in": part}}, project=["ctime", "id", "uuid", "attributes"]
         )
-        rows += query.all()
+        found += rows(query)
     return [
-        Decision(pk, uuid, words.get(pk, DECISION), content)
-        for _, pk, uuid, content in sorted(rows, key=lambda row: row[:2])
+        Decision(pk, str(uuid), words.get(pk, DECISION), content)
+        for _, pk, uuid, content in sorted(found, key=lambda row: row[:2])
     ]

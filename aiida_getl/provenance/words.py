@@ -13,7 +13,7 @@ from aiida_pseudo.data.pseudo import UpfData
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
-from aiida_getl.provenance.graph import parts
+from aiida_getl.provenance.graph import parts, rows
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def describe_all(pks: Iterable[int]) -> dict[int, str]:
     by_type: dict[str, list[int]] = {}
     for part in parts(pks):
         query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", "node_type"])
-        for pk, node_type in query.iterall():
+        for pk, node_type in rows(query):
             by_type.setdefault(node_type, []).append(pk)
     words: dict[int, str] = {}
     for node_type, own in by_type.items():
@@ -53,7 +53,7 @@ def describe_all(pks: Iterable[int]) -> dict[int, str]:
             continue
         for part in parts(own):
             query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", *columns])
-            words |= {pk: _words(node_class, *values) for pk, *values in query.iterall()}
+            words |= {pk: _words(node_class, *values) for pk, *values in rows(query)}
     return words
 
 
