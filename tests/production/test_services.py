@@ -18,7 +18,7 @@ def call(*words):
 def test_all_run_and_listen_on_the_loopback_interface_only(services):
     done = call("status", services.folder)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("answers") == 9
+    assert done.stdout.count("answers") == 10
     for record in services.folder.glob("*.pid.json"):
         process = psutil.Process(json.loads(record.read_text())["pid"])
         for one in (process, *process.children(recursive=True)):

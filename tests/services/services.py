@@ -5,9 +5,10 @@
     python tests/services/services.py restart FOLDER NAME ...
     python tests/services/services.py status FOLDER
 
-PostgreSQL, RabbitMQ (with epmd), munge, MariaDB, slurmdbd, slurmctld, slurmd and sshd. ``start`` picks free ports and
-writes ``FOLDER/services.json``, which says where everything is. ``stop`` ends what ``start`` started, and no other
-process: each is known by its number and the time it was created. Without names, all are meant.
+PostgreSQL, RabbitMQ (with epmd), munge, MariaDB, slurmdbd, slurmctld, slurmd and two sshd, one of them for somebody
+who is not root. ``start`` picks free ports and writes ``FOLDER/services.json``, which says where everything is.
+``stop`` ends what ``start`` started, and no other process: each is known by its number and the time it was created.
+Without names, all are meant.
 """
 
 from __future__ import annotations
@@ -27,7 +28,18 @@ import slurm
 import sshd
 from server import Server, ServiceError, free_port, say, write_private
 
-_PORTS = ("postgres", "rabbitmq", "rabbitmq_distribution", "epmd", "mariadb", "slurmdbd", "slurmctld", "slurmd", "sshd")
+_PORTS = (
+    "postgres",
+    "rabbitmq",
+    "rabbitmq_distribution",
+    "epmd",
+    "mariadb",
+    "slurmdbd",
+    "slurmctld",
+    "slurmd",
+    "sshd",
+    "guest",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

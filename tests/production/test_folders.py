@@ -1,0 +1,88 @@
+"""A remote folder that refuses to be written to, and a person who mends that."""
+
+import os
+import re
+
+import pytest
+from aiida import orm
+from aiida.engine import submit
+from aiida.engine.processes.control import play_processes
+from ase.build import bulk
+
+from aiida_getl.setup.codes import ensure_code
+from aiida_getl.workflows.scf_base import ScfBaseWorkChain
+
+SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "withmpi": False}
+
+
+@pytest.fixture
+def folder(services):
+    """A folder that nobody but root may write to, who is not the one who logs in."""
+    folder = services.folder / "read_only"
+    folder.mkdir()
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o777)
+
+
+@pytest.fixture
+def guest(production, folder):
+    """The computer where jobs run as somebody who may not write to that folder."""
+    computer = orm.Computer(
+        label="guest",
+        hostname="guest",
+        transport_type="core.ssh_async",
+        scheduler_type="core.direct",
+        workdir=str(folder),
+    ).store()
+    computer.set_default_mpiprocs_per_machine(1)
+    computer.set_minimum_job_poll_interval(1.0)
+    computer.set_prepend_text("export OMP_NUM_THREADS=1")
+    computer.configure(host="guest", use_login_shell=False, safe_interval=0.0)
+    return computer
+
+
+@pytest.fixture
+def scf(guest, engine_path, paw_directory):
+    """One atom of fcc Al for pw.x there."""
+    from aiida_getl.setup.pseudos import store_family
+
+    kpoints = orm.KpointsData()
+    kpoints.set_kpoints_mesh([2, 2, 2], [0.5] * 3)
+    system = {"ecutwfc": 15.0, "ecutrho": 60.0, "nbnd": 6, "occupations": "smearing", "degauss": 0.02}
+    builder = ScfBaseWorkChain.get_builder()
+    builder.kpoints = kpoints
+    builder.pw.code = ensure_code("pw.x", engine_path("pw.x"), "under test", guest)[0]
+    builder.pw.structure = orm.StructureData(ase=bulk("Al", "fcc", 4.05))
+    builder.pw.pseudos = {"Al": store_family(paw_directory).get_pseudo("Al")}
+    builder.pw.parameters = orm.Dict({"CONTROL": {"calculation": "scf"}, "SYSTEM": system, "ELECTRONS": {}})
+    builder.pw.metadata.options = {**SERIAL, "max_wallclock_seconds": 600}
+    return builder
+
+
+@pytest.mark.engines
+def test_folder_that_is_read_only(change_options, scf, folder, wait):
+    """The upload is tried again, then the job is paused; it goes on where it was once somebody plays it."""
+    change_options({"transport.task_maximum_attempts": 2}, workers=1)
+    node = submit(scf)
+    (job,) = wait(lambda: [called for called in node.called if called.paused], "the upload to be refused")
+    assert "upload_calculation failed 2 times" in job.process_status
+    told = "\n".join(log.message for log in orm.Log.collection.get_logs_for(job))
+    # asyncssh goes on where it may not make a folder, and misses it then.
+    assert re.search("SFTPNoSuchFile|SFTPPermissionDenied", told), told
+    assert job.get_job_id() is None
+    assert not node.is_terminated
+    assert not list(folder.iterdir())
+
+    # Played too soon it is refused again; nothing is lost.
+    play_processes([job], timeout=60)
+    wait(lambda: orm.load_node(job.pk).paused, "the upload to be refused again")
+
+    folder.chmod(0o777)
+    play_processes([job], timeout=60)
+    wait(lambda: node.is_terminated, "the end of the process")
+    assert node.is_finished_ok, node.exit_message
+    assert [called.uuid for called in node.called if isinstance(called, orm.CalcJobNode)] == [job.uuid]
+    (remote,) = folder.glob("*/*/*")
+    assert str(remote) == job.get_remote_workdir()
+    assert os.stat(remote / "aiida.out").st_uid != 0
