@@ -37,7 +37,7 @@ TEST_OPTIONS = {
     "transport.task_retry_initial_interval": 1,
     "transport.task_maximum_attempts": 2,
     # A busy machine does not start a daemon within AiiDA's 2 s.
-    "daemon.timeout": 20,
+    "daemon.timeout": 120,
     "warnings.showdeprecations": False,
 }
 

@@ -18,10 +18,10 @@ import pytest
 SERVICES = Path(__file__).parents[1] / "services" / "services.py"
 EXAMPLES = Path(__file__).parents[2] / "examples/cluster"
 #: Long enough for a busy machine; what is waited for comes much sooner.
-PATIENCE = 300
+PATIENCE = 1800
 OPTIONS = {
     "runner.poll.interval": 1,
-    "daemon.timeout": 60,
+    "daemon.timeout": 300,
     # 1 s, 2 s, ... 64 s between the attempts: two minutes without a connection are survived.
     "transport.task_retry_initial_interval": 1,
     "transport.task_maximum_attempts": 8,
@@ -130,6 +130,14 @@ def services() -> Iterable[Services]:
         shutil.rmtree(folder)
 
 
+def is_worker(process: psutil.Process) -> bool:
+    """Return whether a process is a worker of a daemon; not if it is gone, as what workers start soon is."""
+    try:
+        return "worker" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Daemon:
     """The daemon of a profile, and its deaths."""
 
@@ -146,7 +154,7 @@ class Daemon:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes of the workers."""
-        return [process for process in self._all() if "worker" in process.cmdline()]
+        return [process for process in self._all() if is_worker(process)]
 
     def kill_workers(self, number: int) -> None:
         """Kill workers, as the kernel does when memory runs out; the daemon starts new ones."""
@@ -176,9 +184,9 @@ class Daemon:
     def _all(self) -> list[psutil.Process]:
         try:
             master = psutil.Process(self.client.get_daemon_pid() or 0)
+            return [master, *master.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
-        return [master, *master.children(recursive=True)]
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def test_followed_word_by_word(shell, services, wait):
 
     wait(lambda: "COMPLETED" in states(), "a job of the campaign")
     assert "GetlWorkChain" in shell(f"verdi -p production process status {pk}")
-    shell(f"verdi -p production process kill --timeout 60 {pk}")
+    shell(f"verdi -p production process kill --timeout 600 {pk}")
 
 
 def test_every_row_of_the_table_names_a_test_that_exists():

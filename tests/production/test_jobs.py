@@ -4,7 +4,7 @@ import pytest
 from aiida.engine import submit
 
 #: Takes more memory than any job below asks for, and time enough for Slurm to see it.
-GREEDY = "python3 -c 'import time; block = bytearray(600 << 20); time.sleep(60)'"
+GREEDY = "python3 -c 'import time; block = bytearray(600 << 20); time.sleep(300)'"
 
 
 def is_running(services, node):

@@ -177,7 +177,7 @@ def test_a_killed_loop_takes_no_decision(builder, started_daemon_client):
     assert find_decision(find_proposals(node)[-1]) is None
 
 
-def await_that(condition, seconds=600):
+def await_that(condition, seconds=3600):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

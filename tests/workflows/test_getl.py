@@ -83,7 +83,7 @@ def names(steps):
 @pytest.mark.engines
 def test_loop(builder, submit_and_await, tmp_path):
     (tmp_path / "armed").touch()
-    node = submit_and_await(builder(), timeout=600)
+    node = submit_and_await(builder(), timeout=3600)
     (tmp_path / "armed").unlink()
     assert node.is_finished_ok, node.exit_message
 

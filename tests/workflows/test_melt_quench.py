@@ -270,7 +270,7 @@ def test_a_killed_job_names_its_stage(builder, work_directory):
 
     def kill_the_melt():
         """Kill LAMMPS itself, of all processes that work below our folder, once it wrote a checkpoint."""
-        until = time.monotonic() + 300
+        until = time.monotonic() + 1800
         while not victims and time.monotonic() < until:
             for process in psutil.process_iter(["name", "cwd"]):
                 folder = Path(process.info["cwd"] or "/")
