@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import yaml
 from aiida import __version__ as aiida_version
 from aiida import orm
 
 from aiida_getl import __version__
 from aiida_getl.provenance import Trace
 from aiida_getl.provenance.graph import parts
+from aiida_getl.report.configuration import COMMANDS, configuration
 from aiida_getl.report.content import Reproduce
 from aiida_getl.report.subject import Subject
-
-#: Inputs of a campaign that its configuration file names directly, or under ``overrides``.
-DIRECT = ("composition", "seed")
-OVERRIDES = ("n_runs", "n_atoms", "large_n_atoms", "sub_runs", "max_concurrent", "failures_max")
 
 #: What to cite where a calculation of this name was on the way.
 SOURCES = {
@@ -42,7 +36,7 @@ def reproduce(subject: Subject, found: Trace | None) -> Reproduce:
 
     :param found: of everything that led to the result.
     """
-    return Reproduce(_commands(subject), _configuration(subject.process), _versions(found), _citations(subject, found))
+    return Reproduce(_commands(subject), configuration(subject.process), _versions(found), _citations(subject, found))
 
 
 def _commands(subject: Subject) -> tuple[tuple[str, str], ...]:
@@ -52,8 +46,9 @@ def _commands(subject: Subject) -> tuple[tuple[str, str], ...]:
         ("Pack it with everything that it rests on", f"verdi archive create --nodes {node.uuid} -- {archive}"),
         ("Load that elsewhere", f"verdi archive import {archive}"),
     ]
-    if subject.process is not None and subject.process.process_label == "GetlWorkChain":
-        commands.insert(0, ("Run it again, with the configuration below", "aiida-getl run config.yaml"))
+    command = COMMANDS.get(subject.process.process_label) if subject.process is not None else None
+    if command is not None:
+        commands.insert(0, ("Run it again, with the configuration below", f"{command} config.yaml"))
     if subject.result is not None:
         commands.append(("Ask where a number comes from", f"aiida-getl trace {subject.result.uuid}"))
     if subject.model is not None:
@@ -61,32 +56,6 @@ def _commands(subject: Subject) -> tuple[tuple[str, str], ...]:
         commands.append(("Predict another structure", predict))
     commands.append(("Write this report again", f"aiida-getl report {node.uuid}"))
     return tuple(commands)
-
-
-def _configuration(process: orm.WorkChainNode | None) -> str:
-    """Return the configuration file of a campaign; what its protocol set is named where it is an input of its own."""
-    if process is None or process.process_label != "GetlWorkChain":
-        return ""
-    inputs = process.inputs
-    settings: dict[str, Any] = {name: _value(inputs[name]) for name in DIRECT if name in inputs}
-    if "potential" in inputs:
-        settings["potential"] = inputs.potential.filename
-    overrides = {name: _value(inputs[name]) for name in OVERRIDES if name in inputs}
-    for name in ("etl_model", "infer"):
-        if name in inputs and "settings" in inputs[name]:
-            overrides[name] = {"settings": _value(inputs[name]["settings"])}
-    if "label" in inputs and "settings" in inputs.label:
-        overrides["label"] = {"settings": _value(inputs.label.settings)}
-    for name in ("melt_quench", "large"):
-        if name in inputs and "parameters" in inputs[name]:
-            overrides[name] = {"parameters": _value(inputs[name]["parameters"])}
-    return yaml.safe_dump({**settings, "overrides": overrides}, sort_keys=False, allow_unicode=True)
-
-
-def _value(node: orm.Data) -> Any:
-    if isinstance(node, orm.Dict):
-        return node.get_dict()
-    return node.get_list() if isinstance(node, orm.List) else node.value
 
 
 def _versions(found: Trace | None) -> dict[str, str]:
