@@ -93,6 +93,9 @@ def world(aiida_profile, call, write_sub_run, cell, icohplist, paw_directory, cu
     for name, seed in (("glass", 7), ("before", 8), ("after", 8)):
         write(folder / f"{name}.xyz", cell(seed, 0.01 if name == "after" else 0.0), format="extxyz")
     (folder / "ICOHPLIST.lobster").write_text(icohplist(cell(7))[0])
+    aluminium = Path(__file__).parents[1] / "lobster" / "aluminium"
+    shutil.copytree(aluminium / "layout_6", folder / "aluminium")
+    shutil.copy(aluminium / "POSCAR", folder / "aluminium")
     shutil.copytree(paw_directory, folder / "my_datasets")
     shutil.copy(cuzr_potential_path, folder)
     settings = [word for setting in QUICK for word in ("--set", setting)]

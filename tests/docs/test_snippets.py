@@ -46,6 +46,7 @@ NOT_STARTED = {
     "cd": "a folder of the user's",
     "curl": "asks a server: tests/cli/test_rest.py",
     "eval": "completion of the user's shell: test_completion",
+    "export": "the user's shell",
     "getl-cohp": "needs wavefunctions: tests/cohp",
     "pip": "asks the network",
     "python": "scripts with services or minutes of work: tests/production, tests/benchmarks",
@@ -53,7 +54,7 @@ NOT_STARTED = {
     "ssh": "another computer",
     "sudo": "root: tests/production",
 }
-STARTED = {"cat", "cp"}
+STARTED = {"ase", "cat", "cp"}
 #: What stands for the reader's own: text in commands and snippets, by the page (or all pages), and what it is here.
 OWN = {
     "": {"PK of a StructureData": "structure"},
@@ -62,10 +63,13 @@ OWN = {
     "docs/predictions.md": {"78": "before", "81": "after"},
     "docs/report.md": {"345": "dbi"},
     "docs/active_learning.md": {"MODEL": "model"},
-    "docs/tutorial.md": {"PK": "dbi", "MODEL": "model", "PREDICTION": "before"},
+    "docs/tutorial.md": {"DBI": "dbi", "MODEL": "model", "PREDICTION": "before"},
+    "docs/howto_review.md": {"MODEL": "model", "PREDICTION": "before", "STRUCTURE": "structure", "AGAIN": "after"},
 }
 #: Python that tests of its own run.
 PYTHON_ELSEWHERE = {"docs/provenance.md": "tests/provenance/test_docs.py"}
+#: Packages that are too large for the tests; their snippets are compiled, and were run by hand where the page says so.
+NOT_INSTALLED = {"ovito"}
 #: YAML that is written to a file, which the commands after it read.
 FILES = {"docs/validation.md": "candidates.yaml"}
 #: What a campaign's file names that only its writer has.
@@ -124,6 +128,8 @@ def test_page(page, world, own, codes, paw_family, call, understood, tmp_path, m
                     output = run_or_parse(line, words, world, call, understood)
                     if output is not None:
                         check_output(shown, output)
+        elif language == "python" and any(f"from {package}." in text for package in NOT_INSTALLED):
+            compile(text, page, "exec")
         elif language == "python" and page not in PYTHON_ELSEWHERE:
             for word, node in texts.items():
                 text = text.replace(f'"{word}"', f'"{node.pk}"')
