@@ -1,8 +1,8 @@
 """What predicts the bonds of one type: two models of different views, their mean, and an honest standard deviation.
 
-A Gaussian process sees the SOAP of the bond's midpoint, a log-linear regression the sums over screening atoms. They err
-differently, so their mean errs less; and where they differ, errors are larger. Predictions of groups left out, in
-closed form, decide the weights of the two and the size of the standard deviation.
+A Gaussian process sees the SOAP of the bond's midpoint, a log-linear regression the sums over screening atoms and the
+density in the bond's frame. They err differently, so their mean errs less; and where they differ, errors are larger.
+Predictions of groups left out, in closed form, decide the weights of the two and the size of the standard deviation.
 """
 
 from __future__ import annotations
@@ -47,12 +47,13 @@ class BondPrediction:
 
 @dataclass
 class BondEnsemble(RegressorMixin, BaseEstimator):
-    """Bond strengths of one type from rows (distance, screening, SOAP).
+    """Bond strengths of one type from rows (distance, screening, density, SOAP).
 
     Parameters
     ----------
     n_screening : number of columns of the screening, after the distance; zero for a table that has none: then the
         Gaussian process is alone
+    n_density : number of columns of the density, after those of the screening
     kernel : of the Gaussian process, with the values to start from
     mean : prior mean of the Gaussian process, "exponential" or "zero"; the regression has one of its own
     max_bonds : train on at most so many bonds, drawn at random
@@ -62,6 +63,7 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
     """
 
     n_screening: int = 0
+    n_density: int = 0
     kernel: BondKernel = field(default_factory=BondSoapKernel)
     mean: str = "exponential"
     max_bonds: int = 100_000
@@ -99,7 +101,7 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
         ).fit(self.columns(X, "soap"), y)
         self.members_: dict[str, BondRegressor | LogLinearRegressor] = {"soap": process}
         if self.n_screening:
-            self.members_["screening"] = LogLinearRegressor().fit(self.columns(X, "screening"), y)
+            self.members_["screening"] = LogLinearRegressor(self.n_density).fit(self.columns(X, "screening"), y)
 
         labels = np.unique(groups)
         n_groups = len(labels)
@@ -141,6 +143,7 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
         attributes = {
             "members": members,
             "n_screening": self.n_screening,
+            "n_density": self.n_density,
             "weight": self.weight_,
             "novelty_limit": self.novelty_limit_,
             "errors": {"coefficients": list(self.errors_.coefficients), "widening": self.errors_.widening},
@@ -157,7 +160,7 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
             For an array that is missing, by its name.
         """
         classes = {"soap": BondRegressor, "screening": LogLinearRegressor}
-        ensemble = cls(n_screening=int(attributes["n_screening"]))
+        ensemble = cls(n_screening=int(attributes["n_screening"]), n_density=int(attributes.get("n_density", 0)))
         ensemble.members_ = {}
         for name, own in attributes["members"].items():
             needed = {key: arrays.get(f"{name}.{key}") for key in classes[name].ARRAYS}
@@ -173,9 +176,10 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
 
     def columns(self, X: NDArray, name: str) -> NDArray:
         """Return the columns of X that a member looks at."""
+        end = 1 + self.n_screening + self.n_density
         if name == "screening":
-            return X[:, : 1 + self.n_screening]
-        return np.hstack([X[:, :1], X[:, 1 + self.n_screening :]]) if self.n_screening else X
+            return X[:, :end]
+        return np.hstack([X[:, :1], X[:, end:]]) if self.n_screening else X
 
     def _members_predict(self, X: ArrayLike, return_std: bool) -> dict[str, tuple[NDArray, NDArray, NDArray]]:
         rows = np.asarray(X, dtype=np.float32)

@@ -30,8 +30,8 @@ from aiida_getl.learning.prior_mean import PriorMean
 KERNELS: dict[str, type[BondKernel]] = {cls.__name__: cls for cls in (BondSoapKernel, DistanceKernel, PublishedKernel)}
 
 #: Bounds of the noise variance of the scaled residuals (eV). The lower one keeps few, similar bonds from a fit without
-#: noise: it is an error of 0.014 eV on a bond of 2 eV.
-NOISE_BOUNDS = (1e-4, 1.0)
+#: noise: it is an error of 0.024 eV on a bond of 2 eV.
+NOISE_BOUNDS = (3e-4, 1.0)
 #: Standard deviation of the prior of the logarithm of each hyperparameter about its starting value. Hundreds of bonds
 #: outweigh it; twenty bonds alone would choose hyperparameters that explain them too well.
 PRIOR_WIDTH = 1.0

@@ -122,7 +122,9 @@ def methods(table: BondTable, settings: dict[str, Any], seed: int) -> dict[str, 
         "seed": seed,
     }
     descriptor = from_settings(settings["descriptor"])
-    n_screening = descriptor.n_screening if isinstance(descriptor, BondEnvironment) else 0
+    n_screening, n_density = 0, 0
+    if isinstance(descriptor, BondEnvironment):
+        n_screening, n_density = descriptor.n_screening, descriptor.n_density
 
     def distance_only(X: NDArray, y: NDArray, groups: NDArray, name: str) -> BondRegressor:
         return BondRegressor(kernel=DistanceKernel(), **{**size, "max_inducing": INDUCING_OF_DISTANCE}).fit(
@@ -142,6 +144,7 @@ def methods(table: BondTable, settings: dict[str, Any], seed: int) -> dict[str, 
             X, y, groups = X[chosen], y[chosen], groups[chosen]
         return BondEnsemble(
             n_screening,
+            n_density,
             kernel=KERNELS[settings["prior_mean"]],
             mean=settings["prior_mean"],
             max_bonds=settings["max_bonds"],

@@ -21,7 +21,7 @@ from sklearn.gaussian_process.kernels import WhiteKernel
 
 from aiida_getl.learning.blocks import blocks
 from aiida_getl.learning.dataset import BondTable, concatenate, table_of_structure
-from aiida_getl.learning.descriptors import BondCentreSoap, EndAtomSoap, from_settings
+from aiida_getl.learning.descriptors import BondCentreSoap, BondEnvironment, EndAtomSoap
 from aiida_getl.learning.kernels import BondSoapKernel
 from aiida_getl.learning.model import EtlModel
 from aiida_getl.learning.regression import BondRegressor
@@ -107,8 +107,10 @@ def scikit_learn(table: BondTable, large: Atoms, r_max: float) -> None:
     """Time scikit-learn's predictions with the kernel of the Gaussian process, on a part of the bonds."""
     bonds = find_bonds(large.positions, np.asarray(large.cell), r_max)
     part = table.of_type("Zr-Cu")
-    n_screening = from_settings(default_descriptors(["Al", "Cu", "Zr"])[0]).n_screening
-    X = np.delete(part.design_matrix("bond_environment"), np.s_[1 : 1 + n_screening], axis=1)
+    descriptor = BondEnvironment(["Al", "Cu", "Zr"])
+    X = np.delete(
+        part.design_matrix("bond_environment"), np.s_[1 : 1 + descriptor.n_screening + descriptor.n_density], axis=1
+    )
     process = GaussianProcessRegressor(BondSoapKernel() + WhiteKernel(1e-3), optimizer=None)
     process.fit(X[:N_TRAIN], part.strength[:N_TRAIN])
     for return_std in (False, True):
@@ -121,7 +123,9 @@ def ours(model: EtlModel, large: Atoms, n_threads: int) -> None:
     (block,) = blocks(large, model.r_max, 0.0, block_atoms=len(large))
     soap = BondCentreSoap(model.species)
     timed("unavoidable: SOAP", len(block.bonds), lambda: soap.describe(large, block.bonds))
-    process = next(iter(model.regressors.values())).members_["soap"]
+    process = max(
+        (regressor.members_["soap"] for regressor in model.regressors.values()), key=lambda member: len(member.X_train_)
+    )
     assert isinstance(process, BondRegressor)
     rows = np.tile(process.X_train_[:, 1:], (5, 1))[:4096].astype(float)
     inducing = process.X_train_[:, 1:].astype(float)

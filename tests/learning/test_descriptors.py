@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from aiida_getl.learning.descriptors import BondCentreSoap, EndAtomSoap, from_settings
+from aiida_getl.learning.descriptors import (
+    BondCentreSoap,
+    BondDensity,
+    BondEnvironment,
+    BondScreening,
+    EndAtomSoap,
+    from_settings,
+)
 from aiida_getl.structures.bonds import BondList, find_bonds
 
 BOTH = pytest.mark.parametrize("cls", [BondCentreSoap, EndAtomSoap])
@@ -155,6 +162,33 @@ def test_settings_make_the_same_descriptor(cls, make_cell):
     np.testing.assert_array_equal(again.fit_transform([(atoms, bonds)]), rows)
     assert rows.dtype == np.float32
     assert rows.shape == (len(bonds), descriptor.n_features)
+
+
+def test_an_environment_is_its_parts(make_cell):
+    atoms = make_cell(1)
+    bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), 3.0)
+    species = ["Cu", "Zr"]
+    small = {"n_max": 3, "l_max": 2}
+    whole = BondEnvironment(species, soap=small)
+    parts = [BondScreening(species), BondDensity(species), BondCentreSoap(species, **small)]
+    rows = np.hstack([part.describe(atoms, bonds) for part in parts])
+    np.testing.assert_array_equal(whole.describe(atoms, bonds), rows)
+    assert (whole.n_screening, whole.n_density, whole.n_features) == (32, 60, rows.shape[1])
+    assert whole.get_feature_names_out().tolist() == [
+        name for part in parts for name in part.get_feature_names_out().tolist()
+    ]
+    assert from_settings(json.loads(json.dumps(whole.settings()))).settings() == whole.settings()
+
+
+def test_environments_stored_before_there_was_a_density_have_none(make_cell):
+    atoms = make_cell(1)
+    bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), 3.0)
+    stored = {key: value for key, value in BondEnvironment(["Cu", "Zr"]).settings().items() if key != "density"}
+    old = from_settings(stored)
+    assert old.n_density == 0
+    assert old.settings() == stored
+    rows = [part(["Cu", "Zr"]).describe(atoms, bonds) for part in (BondScreening, BondCentreSoap)]
+    np.testing.assert_array_equal(old.describe(atoms, bonds), np.hstack(rows))
 
 
 def test_bad_input_is_refused(make_cell):

@@ -7,7 +7,7 @@ import pytest
 
 from aiida_getl.learning.ensemble import BondEnsemble
 
-N_SCREENING = 32
+N_SCREENING, N_DENSITY = 32, 60
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def data(small_table):
 def test_errs_less_than_its_members(data):
     X, y, structure = data
     new = structure >= 5
-    fitted = BondEnsemble(N_SCREENING).fit(X[~new], y[~new], structure[~new] // 3)
+    fitted = BondEnsemble(N_SCREENING, N_DENSITY).fit(X[~new], y[~new], structure[~new] // 3)
     assert sorted(fitted.members_) == ["screening", "soap"]
     errors = {
         name: np.std(member.latent(fitted.columns(X[new], name), False)[0] - y[new])
@@ -37,14 +37,21 @@ def test_few_bonds_are_no_reason_for_confidence(data, seed):
     X, y, structure = data
     few = np.random.default_rng(seed).choice(np.flatnonzero(structure < 5), 30, replace=False)
     new = structure >= 5
-    mean, std = BondEnsemble(N_SCREENING).fit(X[few], y[few], structure[few] // 3).predict(X[new], return_std=True)
+    mean, std = (
+        BondEnsemble(N_SCREENING, N_DENSITY).fit(X[few], y[few], structure[few] // 3).predict(X[new], return_std=True)
+    )
     assert np.mean(np.abs(mean - y[new]) <= 1.96 * std) > 0.85
 
 
 def test_reloaded_predicts_the_same_bits(data, tmp_path):
     X, y, structure = data
-    for n_screening, columns in ((N_SCREENING, slice(None)), (0, np.r_[0, 1 + N_SCREENING : X.shape[1]])):
-        fitted = BondEnsemble(n_screening, max_inducing=80).fit(X[:, columns], y, structure)
+    end = 1 + N_SCREENING + N_DENSITY
+    for n_screening, n_density, columns in (
+        (N_SCREENING, N_DENSITY, slice(None)),
+        (N_SCREENING, 0, np.r_[: 1 + N_SCREENING, end : X.shape[1]]),
+        (0, 0, np.r_[0, end : X.shape[1]]),
+    ):
+        fitted = BondEnsemble(n_screening, n_density, max_inducing=80).fit(X[:, columns], y, structure)
         arrays, attributes = fitted.to_arrays()
         np.savez(tmp_path / "model.npz", **arrays)
         with np.load(tmp_path / "model.npz", allow_pickle=False) as stored:
@@ -54,10 +61,20 @@ def test_reloaded_predicts_the_same_bits(data, tmp_path):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
+def test_models_stored_before_there_was_a_density_load(data):
+    X, y, structure = data
+    X = np.delete(X, np.s_[1 + N_SCREENING : 1 + N_SCREENING + N_DENSITY], axis=1)
+    fitted = BondEnsemble(N_SCREENING, max_inducing=80).fit(X, y, structure)
+    arrays, attributes = fitted.to_arrays()
+    del attributes["n_density"], attributes["members"]["screening"]["n_density"]
+    np.testing.assert_array_equal(BondEnsemble.from_arrays(arrays, attributes).predict(X[:50]), fitted.predict(X[:50]))
+
+
 def test_most_bonds_chosen_at_random_with_a_seed(data):
     X, y, structure = data
     one, same, other = (
-        BondEnsemble(N_SCREENING, max_bonds=100, seed=seed).fit(X, y, structure).predict(X[:20]) for seed in (0, 0, 1)
+        BondEnsemble(N_SCREENING, N_DENSITY, max_bonds=100, seed=seed).fit(X, y, structure).predict(X[:20])
+        for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
@@ -65,13 +82,15 @@ def test_most_bonds_chosen_at_random_with_a_seed(data):
 
 def test_one_group_alone_is_trusted_less(data):
     X, y, structure = data
-    alone = BondEnsemble(N_SCREENING).fit(X, y)
+    alone = BondEnsemble(N_SCREENING, N_DENSITY).fit(X, y)
     assert alone.errors_.widening == pytest.approx(np.sqrt(2.0))
-    assert BondEnsemble(N_SCREENING).fit(X, y, structure).errors_.widening < 1.1
+    assert BondEnsemble(N_SCREENING, N_DENSITY).fit(X, y, structure).errors_.widening < 1.1
 
 
 def test_equal_bonds_of_a_crystal_can_be_learnt(data):
     X = np.tile(data[0][:1], (30, 1))
-    mean, std = BondEnsemble(N_SCREENING).fit(X, np.full(30, 0.7), np.arange(30) % 3).predict(X, return_std=True)
+    mean, std = (
+        BondEnsemble(N_SCREENING, N_DENSITY).fit(X, np.full(30, 0.7), np.arange(30) % 3).predict(X, return_std=True)
+    )
     np.testing.assert_allclose(mean, 0.7, atol=2e-3)
     assert (std > 0.002).all()

@@ -36,6 +36,30 @@ def test_left_out_is_close_to_training_without():
     assert np.isfinite(std).all()
 
 
+def test_left_out_holds_what_is_beyond_the_other_bonds():
+    """One odd bond, predicted from the others, is held within their range: as training without it would."""
+    X, y, _ = bonds(300)
+    X[7, 1:] *= 30.0
+    test = np.arange(300) == 7
+    mean, _, _ = LogLinearRegressor().fit(X, y).left_out(X, y, [test, ~test])
+    expected, _, _ = LogLinearRegressor().fit(X[~test], y[~test]).latent(X[test])
+    assert mean[7] == pytest.approx(expected[0], abs=0.02)
+
+
+def test_the_density_keeps_its_proportions():
+    """Two coefficients of the same weight: the prior lets the large one speak, not the one that hardly varies."""
+    rng = np.random.default_rng(0)
+    X = np.hstack([rng.uniform(2.3, 4.2, (60, 1)), rng.normal(size=(60, 2)) * [1.0, 0.03]])
+    for column in (1, 2):
+        law = np.exp((2.4 - X[:, 0]) / 0.5 + 0.05 * X[:, column] / X[:, column].std())
+        fitted = LogLinearRegressor(n_density=2).fit(X, law)
+        weights = np.abs(fitted.weights_[-2:] * [1.0, 0.03])
+        if column == 1:
+            assert weights[0] > 0.02
+        else:
+            assert weights.max() < 0.01
+
+
 def test_far_away_it_neither_explodes_nor_claims_to_know():
     X, y, _ = bonds(200)
     fitted = LogLinearRegressor().fit(X, y)

@@ -76,7 +76,7 @@ def test_long_bonds_are_left_out(small_table):
 
 
 def test_bad_input_is_refused(small_table):
-    with pytest.raises(ValueError, match="has 578 features, its settings make 1245"):
+    with pytest.raises(ValueError, match="has 638 features, its settings make 1335"):
         train(small_table, {"descriptor": {**BOND, "species": ["Al", "Cu", "Zr"]}}, 0)
     with pytest.raises(ValueError, match="within r_max"):
         train(small_table, {"descriptor": BOND, "r_max": 1.0}, 0)
