@@ -53,10 +53,10 @@ def test_log_linear_after_labels_has_their_precision_too(parts):
     X = ensemble.columns(cells[0], "screening").astype(float)
     strength, _, novelty = member.latent(X)
     assert (novelty < 1.0).all()
-    phi, _ = member._basis(X, bounded=False)
+    phi, _ = member._basis(X, None)
     rows = phi * (strength / np.sqrt(member.noise_ * (strength + 0.02)))[:, None]
     factor = cholesky(member.factor_ @ member.factor_.T + rows.T @ rows, lower=True)
-    phi, _ = member._basis(ensemble.columns(target, "screening").astype(float), bounded=False)
+    phi, _ = member._basis(ensemble.columns(target, "screening").astype(float), None)
     expected = np.square(np.linalg.solve(factor, phi.T)).sum(axis=0)
     np.testing.assert_allclose(joint._parts[1][2].variance, expected, rtol=1e-6)
 
