@@ -142,8 +142,13 @@ class BondDensity(BondDescriptor):
         radial *= (np.float32(0.5) * (np.float32(1.0) + np.cos(np.float32(np.pi / self.r_cut) * r)))[:, None]
         momenta = np.arange(self.l_max + 1)
         angular = legvander(x, self.l_max) * np.sqrt((2 * momenta + 1) / (4 * np.pi)).astype(np.float32)
-        blur = np.exp(np.float32(-0.5 * self.sigma**2) / np.square(np.maximum(r, np.float32(1e-3))))
-        angular *= blur[:, None] ** (momenta * (momenta + 1)).astype(np.float32)
+        # exp(-l (l + 1) σ² / 2 r²) is a product over k = 1 ... l of powers k of exp(-σ² / r²).
+        blur = np.exp(np.float32(-(self.sigma**2)) / np.square(np.maximum(r, np.float32(1e-3))))
+        power, factor = np.ones_like(blur), np.ones_like(blur)
+        for momentum in momenta[1:]:
+            power *= blur
+            factor *= power
+            angular[:, momentum] *= factor
         products = (angular[:, :, None] * radial[:, None, :]).reshape(len(r), (self.l_max + 1) * self.n_max)
         column = bond * n_species + kind
         order = np.argsort(column, kind="stable")
