@@ -53,7 +53,7 @@ class TaskGroup(VerdiCommandGroup):
         return super().get_command(ctx, cmd_name)
 
 
-@click.group(cls=TaskGroup, context_settings={"help_option_names": ["--help", "-h"]})
+@click.group("aiida-getl", cls=TaskGroup, context_settings={"help_option_names": ["--help", "-h"]})
 @click.option(
     "-p",
     "--profile",

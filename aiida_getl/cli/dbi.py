@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from aiida.cmdline.groups.verdi import VerdiCommandGroup
 
 from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.dbi_import import count_types, hint_mixed, import_command, keep_faulty_option, mixed_option
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from aiida_getl.learning.dataset import BondTable
 
 
-@click.group()
+@click.group(cls=VerdiCommandGroup)
 def dbi() -> None:
     """Import labels made elsewhere; list, show and merge databases of interactions (DBIs)."""
 

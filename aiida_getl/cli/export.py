@@ -82,10 +82,10 @@ def archive(name: str, path: Path) -> None:
     found = find_node(name, (BondModelData, DbiData, BondStrengthsData))
     if path.exists():
         raise click.ClickException(f"{path} exists already: name a new file")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         create_archive([found], filename=path)
-    except ArchiveExportError as exception:
+    except (ArchiveExportError, OSError) as exception:
         raise click.ClickException(str(exception)) from exception
     click.echo(f"Wrote       {path} ({path.stat().st_size / 1e6:.1f} MB)")
     click.echo(f"Next        verdi archive import {path}, then aiida-getl trace {found.uuid}")

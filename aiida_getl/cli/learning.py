@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from aiida_getl.data.dbi import DbiData
 
+#: Endings that no label of a node should have.
+FILE_ENDINGS = {".csv", ".db", ".bnd", ".yaml", ".gz", ".zip"}
 #: Plugin of the codes that learn.
 LEARN = "getl.learn"
 
@@ -113,7 +115,17 @@ def find_dbi(source: str) -> DbiData:
 
     if Path(source).exists():
         return import_files(Path(source))
+    refuse_missing_file(source)
     return find_node(source, DbiData)  # type: ignore[return-value]
+
+
+def refuse_missing_file(name: str) -> None:
+    """Refuse what can only be a file, and is none.
+
+    :raises click.ClickException: so.
+    """
+    if not Path(name).exists() and ("/" in name or Path(name).suffix in FILE_ENDINGS):
+        raise click.ClickException(f"there is no file {name}, and no node can be called so")
 
 
 def get_code(identifier: str) -> orm.AbstractCode:

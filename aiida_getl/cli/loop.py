@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from aiida.cmdline.groups.verdi import VerdiCommandGroup
 
 from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.output import echo_json, json_option
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 loop_argument = click.argument("identifier", metavar="LOOP", shell_complete=complete_nodes("loop"))
 
 
-@click.group()
+@click.group(cls=VerdiCommandGroup)
 def loop() -> None:
     """Label what teaches most, round by round, until a target is reached; a person may decide on every round."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from aiida.cmdline.groups.verdi import VerdiCommandGroup
 
 from aiida_getl.cli.compare import compare
 from aiida_getl.cli.completion import complete_nodes
@@ -32,7 +33,7 @@ from aiida_getl.cli.run import results_option
 from aiida_getl.cli.tuning import importance, learning_curve, tune
 
 
-@click.group()
+@click.group(cls=VerdiCommandGroup)
 def model() -> None:
     """Train models of bond strengths, measure how good they are, and predict."""
 

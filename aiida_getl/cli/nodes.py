@@ -10,8 +10,20 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 WHERE = {
     "DbiData": "`aiida-getl dbi list` shows the databases there are",
     "BondModelData": "`aiida-getl model list` shows the models there are",
-    "BondStrengthsData": "`aiida-getl model predict` prints the PK of every prediction",
+    "BondStrengthsData": "`verdi data getl list --kind bonds` shows the labels and predictions there are",
+    "WorkChainNode": "`verdi process list -a` shows the work chains there are",
 }
+#: What people call nodes of a class.
+WORDS = {
+    "DbiData": "DBI",
+    "BondModelData": "model",
+    "BondStrengthsData": "label or prediction",
+    "WorkChainNode": "work chain",
+    "StructureData": "structure",
+    "TrajectoryData": "trajectory",
+}
+#: Nodes of one label that a message names.
+MOST_NAMED = 8
 
 
 def find_node(identifier: str, node_class: type[orm.Node] | tuple[type[orm.Node], ...] = orm.Node) -> orm.Node:
@@ -20,24 +32,25 @@ def find_node(identifier: str, node_class: type[orm.Node] | tuple[type[orm.Node]
     :param node_class: class, or classes in the order in which they are searched for a label.
     :raises click.ClickException: if there is none, several, or one of another kind.
     """
+    if not identifier.strip():
+        raise click.ClickException(f"a PK, UUID or label is empty; {_where(node_class)}")
     labelled: list[orm.Node] = []
     for each in _classes(node_class):
         labelled = labelled or orm.QueryBuilder().append(each, filters={"label": identifier}).all(flat=True)
-    try:
-        node = orm.load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError):
-        if len(labelled) != 1:
-            raise click.ClickException(
-                f"{len(labelled) or 'no'} nodes are called {identifier!r}: give a PK or UUID; {_where(node_class)}"
-            ) from None
-        node = labelled[0]
+    node = _load(identifier)
+    if isinstance(node, node_class):
+        return node
     # Nodes of other kinds may have the same label.
-    if not isinstance(node, node_class) and len(labelled) == 1:
+    if len(labelled) == 1:
         return labelled[0]
-    if not isinstance(node, node_class):
-        names = " or ".join(cls.__name__ for cls in _classes(node_class))
-        raise click.ClickException(f"{identifier} is a {type(node).__name__}, not a {names}; {_where(node_class)}")
-    return node
+    if node is not None:
+        names = " or ".join(WORDS.get(cls.__name__, cls.__name__) for cls in _classes(node_class))
+        raise click.ClickException(f"<{node.pk}> is a {type(node).__name__}, not a {names}; {_where(node_class)}")
+    if labelled:
+        pks = ", ".join(str(each.pk) for each in labelled[:MOST_NAMED]) + (" ..." if len(labelled) > MOST_NAMED else "")
+        raise click.ClickException(f"{len(labelled)} nodes are called {identifier!r}: give the PK of one of {pks}")
+    which = f"has the PK {identifier} or is called so" if identifier.isdigit() else f"is called {identifier!r}"
+    raise click.ClickException(f"no node {which}: give a PK, UUID or label; {_where(node_class)}")
 
 
 def _classes(node_class: type[orm.Node] | tuple[type[orm.Node], ...]) -> tuple[type[orm.Node], ...]:
@@ -47,7 +60,7 @@ def _classes(node_class: type[orm.Node] | tuple[type[orm.Node], ...]) -> tuple[t
 def _where(node_class: type[orm.Node] | tuple[type[orm.Node], ...]) -> str:
     """Return how to find nodes of a class."""
     known = [WHERE[cls.__name__] for cls in _classes(node_class) if cls.__name__ in WHERE]
-    return "; ".join(known) or "`verdi process list -a` and `verdi node show PK` help to find it"
+    return "; ".join(known) or "`verdi process list -a` and `verdi data getl list` help to find it"
 
 
 def give_label(node: orm.Node, label: str) -> None:

@@ -35,6 +35,8 @@ def launch(
             return None
         click.echo(f"The daemon is {ensure_daemon(get_manager().get_profile().name)}.")
         return submit(builder)
+    except click.ClickException as exception:
+        raise click.ClickException(f"{config}: {exception.message}") from exception
     except NotExistent as exception:
         raise click.ClickException(
             f"{config}: {exception}. `verdi code list` shows the codes there are, `aiida-getl setup` makes those of "

@@ -41,8 +41,10 @@ def load(*, create: bool = False) -> None:
             _create_profile(name)
         load_profile(name, allow_switch=True)
     except ConfigurationError as error:
+        there = "`verdi profile list` shows those there are. " if name is not None else ""
         raise click.ClickException(
-            f"{error}. Run `aiida-getl setup` first, with AIIDA_PATH set to where the profile is to be."
+            f"{str(error).rstrip('.')}. {there}Run `aiida-getl setup` first, with AIIDA_PATH set to where the profile "
+            "is to be."
         ) from error
 
 

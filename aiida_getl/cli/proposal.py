@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from aiida.cmdline.groups.verdi import VerdiCommandGroup
 
 from aiida_getl.cli.completion import complete_nodes, complete_proposals
 from aiida_getl.cli.output import echo_json, json_option
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 proposal_argument = click.argument("identifier", metavar="PROPOSAL|LOOP", shell_complete=complete_proposals)
 
 
-@click.group()
+@click.group(cls=VerdiCommandGroup)
 def proposal() -> None:
     """See what a loop of active learning proposes to label, and decide on it."""
 

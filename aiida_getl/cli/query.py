@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from aiida.cmdline.groups.verdi import VerdiCommandGroup
 
 from aiida_getl.cli.completion import DATA, PROCESSES, complete_codes, complete_computers, complete_nodes
 from aiida_getl.cli.output import check_format, echo_csv, echo_json, echo_rows, format_options
@@ -45,7 +46,7 @@ MARK_COLUMNS = {"pk": "PK", "what": "what", "reason": "reason", "who": "who", "w
 BY = ("kind", "label", "model", "composition", "computer", "code", "job")
 
 
-@click.group()
+@click.group(cls=VerdiCommandGroup)
 def query() -> None:
     """Ask the provenance graph: what depends on what, what it cost, what differs, what is faulty."""
 
@@ -99,6 +100,8 @@ def _results_command(kind: str, plural: str) -> click.Command:
         from aiida_getl.provenance.dependents import results_after, select_jobs
 
         check_format(**formats)
+        if since is not None and until is not None and since > until:
+            raise click.UsageError(f"--from {since:%Y-%m-%d %H:%M} is after --to {until:%Y-%m-%d %H:%M}")
         jobs = select_jobs(
             computer=None if computer is None else find_computer(computer),
             codes=None if code is None else find_codes(code),
@@ -113,7 +116,9 @@ def _results_command(kind: str, plural: str) -> click.Command:
 
     command.__doc__ = f"""List the {plural} that depend on a job run on a computer, with a code, between two times.
 
-    Without options, all {plural} that any job led to. Dates are those of this machine's time zone.
+    Without options, all {plural} that any job led to. All conditions hold for one job: {plural} that rest on a
+    label of which a job ran there, with that code, started between these times. Dates are those of this machine's
+    time zone.
 
     \b
     Example:

@@ -196,6 +196,9 @@ def read_yaml(
             f"{path}: missing {sorted(missing)}, unknown {sorted(map(str, unknown))}; "
             f"it needs {sorted(required)} and may have {sorted(optional)}"
         )
+    for name in ("overrides", "options"):
+        if not isinstance(settings.get(name) or {}, dict):
+            raise click.ClickException(f"{path}: {name} is {settings[name]!r}: give a mapping, `name: value` for each")
     codes = settings.get("codes", {})
     if not isinstance(codes, dict) or not set(codes) <= known_codes:
         labels = ", ".join(sorted(known_codes))
@@ -209,6 +212,8 @@ def load_potential(name: str, folder: Path) -> orm.SinglefileData:
 
     from aiida_getl.setup.potentials import find_potential
 
+    if not isinstance(name, str):
+        raise ValueError(f"potential is {name!r}: give the name of a file")
     path = (folder / name).absolute()
     if not path.is_file():
         path = find_potential(name)

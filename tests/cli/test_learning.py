@@ -186,7 +186,8 @@ def other_code(getl_computer):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["no-such-dbi"], 1, "no nodes are called 'no-such-dbi'"),
+        (["no-such-file.csv"], 1, "there is no file no-such-file.csv"),
+        (["no-such-dbi"], 1, "no node is called 'no-such-dbi'"),
         (["small", "--set", "max_bonds"], 2, "give NAME=VALUE"),
         (["small", "--set", "max_bonsd=3"], 1, "unknown training settings ['max_bonsd']"),
         (["small", "--set", "group_by=glass"], 1, "group_by is 'glass'"),
@@ -251,12 +252,13 @@ def test_predict_frames_and_nodes(trained, cell, tmp_path):
     ("arguments", "status", "message"),
     [
         (["small", "no.xyz"], 1, "there is no file no.xyz"),
-        (["small", "no"], 1, "no nodes are called 'no'"),
+        (["small", ""], 1, "a PK, UUID or label is empty"),
+        (["small", "no"], 1, "no node is called 'no'"),
         (["small", "{other}/ICOHPLIST.lobster"], 1, "is not understood as a structure"),
         (["small", "{other}/glass.xyz", "--output", "bonds.txt"], 2, "names no format; choose from"),
         (["small", "{other}/gold.xyz"], 1, "no bond of the structure is of a type that the model knows"),
         (["small"], 2, "Missing argument"),
-        (["no-model", "{other}/glass.xyz"], 1, "no nodes are called 'no-model'"),
+        (["no-model", "{other}/glass.xyz"], 1, "no node is called 'no-model'"),
     ],
 )
 def test_predictions_that_make_no_sense(trained, other_glass, cell, arguments, status, message):

@@ -138,7 +138,7 @@ def test_what_is_no_loop_is_refused(invoke, dbi, command):
     arguments = ["loop", command, dbi.pk, *(["--reason", "late"] if command == "stop" else [])]
     status, output = invoke(*arguments)
     assert status == 1
-    assert f"{dbi.pk} is a DbiData, not a WorkChainNode" in output
+    assert f"<{dbi.pk}> is a DbiData, not a work chain" in output
 
 
 def test_a_loop_that_waits(invoke, loop):

@@ -47,4 +47,4 @@ def test_a_rejection_needs_a_reason(refuse):
 
 
 def test_what_does_not_exist(refuse, aiida_profile):
-    assert "no nodes are called 'nobody'" in refuse("show", "nobody")
+    assert "no node is called 'nobody'" in refuse("show", "nobody")

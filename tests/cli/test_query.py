@@ -3,10 +3,14 @@
 import csv
 import io
 import json
+from datetime import datetime, timedelta
 
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
+from aiida.engine import calcfunction
 
+from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.provenance.faults import marks, unmark
 
@@ -52,6 +56,49 @@ def test_results_by_job(call, campaign, getl_computer):
     status, output = call("query", "models", "--from", "2000-01-01", "--json")
     assert status == 0
     assert isinstance(json.loads(output), list)
+
+
+@calcfunction
+def predict_by(bonds):
+    """Stands for the training and prediction that a label leads to."""
+    method = {"engine": "getl.model", "version": "1"}
+    return BondStrengthsData.from_bonds(bonds.get_bonds(), bonds.symbols, bonds.get_icohp(), method)
+
+
+@pytest.fixture
+def remote_prediction(campaign, tmp_path):
+    """A prediction that rests on a label made by ``dft@faraway`` today, on which ``other`` is installed too."""
+    computer = orm.Computer("faraway", "faraway.example", "", "core.local", "core.direct", str(tmp_path)).store()
+    codes = [
+        orm.InstalledCode(label=label, computer=computer, filepath_executable=f"/opt/{label}").store()
+        for label in ("dft", "other")
+    ]
+    job = orm.CalcJobNode(computer=computer)
+    job.base.links.add_incoming(codes[0], LinkType.INPUT_CALC, "code")
+    job.store()
+    known = next(iter(campaign.labels.values()))
+    label = BondStrengthsData.from_bonds(known.get_bonds(), known.symbols, known.get_icohp(), {"engine": "getl-cohp"})
+    label.base.links.add_incoming(job, LinkType.CREATE, "bonds")
+    return predict_by(label.store())
+
+
+def test_predictions_by_computer_code_and_dates(call, remote_prediction):
+    """One command: what depends on labels from a computer, run with a code, between two dates."""
+    today = datetime.now().date()
+    yesterday, tomorrow = today - timedelta(days=1), today + timedelta(days=1)
+
+    def found(computer, code, first, last):
+        options = ("--computer", computer, "--code", code, "--from", first, "--to", last)
+        status, output = call("query", "predictions", *options, "--json")
+        assert status == 0, output
+        return [each["uuid"] for each in json.loads(output)]
+
+    assert found("faraway", "dft", yesterday, tomorrow) == [remote_prediction.uuid]
+    assert found("faraway", "dft@faraway", yesterday, tomorrow) == [remote_prediction.uuid]
+    assert found("faraway", "other", yesterday, tomorrow) == []
+    assert found("faraway", "dft", "2026-01-01", "2026-01-31") == []
+    assert found("faraway", "dft", tomorrow, tomorrow) == []
+    assert call("query", "predictions", "--help")[1].count("--computer cluster --code pw --from 2026-03-01") == 1
 
 
 def test_cost(call, campaign):
@@ -147,14 +194,19 @@ def test_trace_as_csv(call, campaign):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("uses", "no-such-thing"), 1, "no nodes are called 'no-such-thing'"),
+        (("uses", "no-such-thing"), 1, "no node is called 'no-such-thing'"),
         (("uses", "pw@nowhere"), 1, "there is no code 'pw@nowhere'"),
         (("predictions", "--computer", "nowhere"), 1, "there is no computer 'nowhere'"),
         (("predictions", "--code", "nothing"), 1, "there is no code 'nothing'"),
         (("predictions", "--from", "yesterday"), 2, "does not match the format"),
+        (
+            ("labels", "--from", "2026-03-02", "--to", "2026-03-01"),
+            2,
+            "--from 2026-03-02 00:00 is after",
+        ),
         (("cost", "--by", "colour"), 2, "'colour' is not one of"),
         (("cost", "--json", "--csv"), 2, "--json or --csv, not both"),
-        (("invalidate", "99999999", "--reason", "x"), 1, "no nodes are called '99999999'"),
+        (("invalidate", "99999999", "--reason", "x"), 1, "no node has the PK 99999999"),
     ],
 )
 def test_errors(aiida_profile, call, arguments, status, message):

@@ -166,7 +166,7 @@ def test_compare_what_cannot_be(predictions, dbi, tmp_path):
     assert "name two predictions or more" in output
     status, output = call("model", "compare", predictions[0], dbi)
     assert status == 1
-    assert "not a BondStrengthsData" in output or "no nodes are called" in output
+    assert "not a label or prediction" in output or "no node " in output
     node = orm.load_node(predictions[0])
     method = {"engine": "LOBSTER", "version": "9"}
     single = BondStrengthsData.from_bonds(node.get_bonds(), node.symbols, node.get_icohp(), method).store()

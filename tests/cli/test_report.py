@@ -233,9 +233,9 @@ def test_what_it_refuses(nodes, tmp_path):
     structure = nodes["dbi"].structures[0]["structure_id"]
     status, output = call("report", structure)
     assert status == 1
-    assert "is a StructureData, not a BondModelData or DbiData" in output
+    assert "is a StructureData, not a model or DBI" in output
     status, output = call("report", "no such thing")
-    assert (status, "give a PK or UUID" in output) == (1, True)
+    assert (status, "give a PK, UUID or label" in output) == (1, True)
 
 
 def test_a_report_is_a_few_lines_of_python(nodes):

@@ -62,6 +62,12 @@ def test_campaigns_and_their_states(server, campaign):
     assert mine["attributes.exit_status"] == 0
 
 
+def test_report_of_a_process(server, campaign):
+    process = campaign.model.creator.caller
+    answer = json.loads(ask(server + path_with("/report", PROCESS_UUID=process.uuid)))
+    assert "logs" in answer["data"]
+
+
 def test_data_of_a_sub_run(server, campaign):
     answer = json.loads(ask(server + path_with("attributes_filter", DBI_UUID=campaign.dbi.uuid)))
     structures = answer["data"]["attributes"]["structures"]

@@ -91,7 +91,7 @@ def test_a_configuration_that_is_not_there(invoke, tmp_path):
 def test_unknown_nodes(invoke, command):
     status, output = invoke(command, "no-such-thing")
     assert status == 1
-    assert "no nodes are called 'no-such-thing': give a PK or UUID" in output
+    assert "no node is called 'no-such-thing': give a PK, UUID or label" in output
 
 
 @pytest.mark.parametrize("command", ["watch", "summary"])
@@ -99,7 +99,7 @@ def test_nodes_of_another_kind(invoke, command):
     node = orm.Int(3).store()
     status, output = invoke(command, node.pk)
     assert status == 1
-    assert f"{node.pk} is a Int, not a WorkChainNode" in output
+    assert f"<{node.pk}> is a Int, not a work chain" in output
 
 
 def test_labels_that_several_nodes_share(invoke):

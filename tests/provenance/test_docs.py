@@ -1,21 +1,18 @@
-"""The snippets of docs/provenance.md, one after the other, and its commands."""
+"""The snippets of docs/provenance.md, one after the other; its commands are run with those of the other pages."""
 
 import re
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 from aiida import orm
 
 from aiida_getl.calculations.functions.build_dbi import build_dbi
-from aiida_getl.cli import main
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.model import BondModelData
 from aiida_getl.structures.bonds import find_bonds
 
 TEXT = (Path(__file__).parents[2] / "docs" / "provenance.md").read_text()
-COMMANDS = re.findall(r"^(aiida-getl [^#>\n]*)", "\n".join(re.findall(r"```console\n(.*?)```", TEXT, re.S)), re.M)
 
 
 @pytest.fixture
@@ -45,14 +42,3 @@ def test_snippets(nodes, capsys):
     for words in ("getl-cohp", "lobster job", "cluster", "marked as faulty: charge spilling of 40 %"):
         assert words in printed
     assert nodes["label"].creator.pk in names["lineage"].inputs
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_are_understood(command):
-    """Each is parsed with its options; what they do is tested with the commands."""
-    words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', command)][1:]
-    found, context = main, click.Context(main)
-    while isinstance(found, click.Group):
-        name, found, words = found.resolve_command(context, words)
-        context = click.Context(found, context, info_name=name)
-    found.make_context(found.name, list(words), parent=context)
