@@ -244,6 +244,12 @@ def test_links_lead_somewhere(page):
     assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_figures_have_alternative_texts(page):
+    texts = re.findall(r"!\[([^\]]*)\]\(", BLOCK.sub("", (ROOT / page).read_text()))
+    assert [text for text in texts if len(text) < 8] == []
+
+
 def test_completion():
     """What the command line's page says about completion gives a script for the shell."""
     environment = {"_AIIDA_GETL_COMPLETE": "bash_source", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
