@@ -174,9 +174,10 @@ def test_work_chains_with_a_code(code, labels, cell):
     )
     outputs, node = run_get_node(builder)
     assert node.is_finished_ok, node.exit_message
-    assert [called.process_label for called in node.called] == ["LearnCalculation"] * 3
-    assert [called.inputs.task.value for called in node.called] == ["build_dbi", "validate", "train"]
-    for job in node.called:
+    jobs = sorted(node.called, key=lambda job: job.pk)
+    assert [job.process_label for job in jobs] == ["LearnCalculation"] * 3
+    assert [job.inputs.task.value for job in jobs] == ["build_dbi", "validate", "train"]
+    for job in jobs:
         # The arrays are in the nodes alone, not once more in what the job keeps.
         for repository in (job.base.repository, job.outputs.retrieved.base.repository):
             assert not [name for name in repository.list_object_names() if name.endswith(".npz")]

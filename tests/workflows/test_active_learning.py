@@ -101,7 +101,7 @@ def test_assesses_and_proposes_in_jobs_where_there_is_a_code(builder, engine_cod
     _, node = run_get_node(builder(codes=codes, acquisition={"min_gain": 1.0}))
     assert node.is_finished_ok, node.exit_message
     assert node.outputs.summary["status"] == "nothing worth its cost"
-    jobs = [called for called in node.called if isinstance(called, orm.CalcJobNode)]
+    jobs = sorted((called for called in node.called if isinstance(called, orm.CalcJobNode)), key=lambda job: job.pk)
     assert [job.inputs.task.value for job in jobs] == ["assess", "propose"]
     assert {"round_1_assess", "round_1_propose"} <= set(children(node))
     (proposal,) = find_proposals(node)

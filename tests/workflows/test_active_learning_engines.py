@@ -31,7 +31,8 @@ CHEAP = {"ecutwfc": 25.0, "ecutrho": 150.0, "conv_thr_per_atom": 1e-3, "r_max": 
 SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
 FEW = {"deformations": {"shear_xy": [0.2]}, "n_cells": 0, "n_compositions": 0, "n_frames": 0, "max_items": 2}
 #: Seconds that a machine with other work may take for a round.
-PATIENCE = 900
+PATIENCE = 3600
+BEING_SUBMITTED = {CalcJobState.UPLOADING, CalcJobState.SUBMITTING}
 
 
 @pytest.fixture
@@ -144,12 +145,13 @@ def test_a_person_decides(builder, started_daemon_client, tmp_path):
 
 
 def labels(node):
-    """Return the labels of a loop; one without a state died with the worker that was about to submit it."""
-    return [
+    """Return the labels of a loop, oldest first; one without a state died with the worker that was to submit it."""
+    found = [
         called
         for called in node.called
         if called.process_label == "LabelWorkChain" and called.process_state is not None
     ]
+    return sorted(found, key=lambda label: label.pk)
 
 
 def first_cell(node):
@@ -158,13 +160,20 @@ def first_cell(node):
 
 
 def kill_the_worker(client, node):
-    """Kill the daemon's only worker once a job of a label of the second iteration is under way; it starts another."""
+    """Kill the daemon's only worker once a job of a label of the second iteration is under way; it starts another.
+
+    Not while another job is being submitted: AiiDA would submit that again, and two pw.x would write to one folder.
+    """
     until = time.monotonic() + PATIENCE
-    while not any(
-        isinstance(called, orm.CalcJobNode) and called.get_state() == CalcJobState.WITHSCHEDULER
-        for label in labels(orm.load_node(node.pk))[2:]
-        for called in label.called_descendants
-    ):
+    while True:
+        states = [
+            called.get_state()
+            for label in labels(orm.load_node(node.pk))[2:]
+            for called in label.called_descendants
+            if isinstance(called, orm.CalcJobNode) and not called.is_terminated
+        ]
+        if CalcJobState.WITHSCHEDULER in states and not {None, *BEING_SUBMITTED} & set(states):
+            break
         assert time.monotonic() < until
         time.sleep(0.2)
     (worker,) = client.get_worker_info()["info"]

@@ -72,7 +72,8 @@ def builder(lammps_code, pw_code, cohp_code, engine_code, paw_family, cuzr_poten
 
 
 def jobs(node):
-    return [called for called in node.called_descendants if isinstance(called, orm.CalcJobNode)]
+    jobs = [called for called in node.called_descendants if isinstance(called, orm.CalcJobNode)]
+    return sorted(jobs, key=lambda job: job.pk)
 
 
 def names(steps):

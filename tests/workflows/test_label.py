@@ -50,7 +50,8 @@ def jobs(node):
 
 
 def calculations(node):
-    return [called for called in node.called_descendants if isinstance(called, orm.CalcJobNode)]
+    jobs = [called for called in node.called_descendants if isinstance(called, orm.CalcJobNode)]
+    return sorted(jobs, key=lambda job: job.pk)
 
 
 def assert_failed(node, status, *words):

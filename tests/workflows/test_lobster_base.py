@@ -74,7 +74,7 @@ def test_bands_and_kpoints_that_lack_are_computed(inputs, run_pw, pw_code, projw
     outputs, node = run_get_node(LobsterBaseWorkChain, **inputs)
     assert node.is_finished_ok, node.exit_message
     assert called(node) == ["more_bands", "PwCalculation", "LobsterCalculation"]
-    nscf = node.called[1]
+    (nscf,) = (process for process in node.called if process.process_label == "PwCalculation")
     assert nscf.inputs.parameters["CONTROL"]["calculation"] == "nscf"
     assert nscf.inputs.parameters["SYSTEM"]["nbnd"] == 5
     # fcc: twelve neighbours, of which six are the other six seen from behind.

@@ -40,8 +40,9 @@ def builder(lammps_code, cuzr_potential):
 
 
 def stages(node):
-    """Return the jobs of a melt-quench by stage."""
-    return {link.link_label: link.node for link in node.base.links.get_outgoing(node_class=orm.CalcJobNode).all()}
+    """Return the jobs of a melt-quench by stage, oldest first."""
+    links = node.base.links.get_outgoing(node_class=orm.CalcJobNode).all()
+    return {link.link_label: link.node for link in sorted(links, key=lambda link: link.node.pk)}
 
 
 @pytest.mark.engines
