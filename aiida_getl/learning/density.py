@@ -23,7 +23,7 @@ from aiida_getl.learning.neighbours import Images, neighbour_pairs
 from aiida_getl.learning.transformer import BondDescriptor, check_species
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
-#: Bonds at a time: some 40 third atoms each, with tens of numbers for each of these.
+#: Bonds at a time: some 25 third atoms each, with tens of numbers for each of these.
 CHUNK = 2048
 #: Centres of the first and the last radial function: at this r (Å), and this far (Å) within the cut-off.
 FIRST_CENTRE, LAST_BEFORE_CUT = 1.0, 0.5
@@ -61,7 +61,7 @@ class BondDensity(BondDescriptor):
     kind = "bond_density"
 
     def __init__(
-        self, species: Sequence[str], r_cut: float = 5.5, n_max: int = 6, l_max: int = 4, sigma: float = 0.4
+        self, species: Sequence[str], r_cut: float = 4.6, n_max: int = 6, l_max: int = 4, sigma: float = 0.4
     ) -> None:
         self.species = species
         self.r_cut = r_cut
