@@ -296,6 +296,21 @@ def cluster_code(cluster, engine_path):
 
 
 @pytest.fixture
+def paw(production, paw_directory):
+    """The family of the package's PAW datasets, in the profile of production, which keeps it from test to test."""
+    from aiida.common.exceptions import NotExistent
+    from aiida.orm import load_group
+
+    from aiida_getl.pseudos.generate import FAMILY_LABEL
+    from aiida_getl.setup.pseudos import store_family
+
+    try:
+        return load_group(FAMILY_LABEL)
+    except NotExistent:
+        return store_family(paw_directory)
+
+
+@pytest.fixture
 def potential(production, cuzr_potential_path):
     """The Cu-Zr potential as a node of the profile."""
     from aiida.orm import SinglefileData

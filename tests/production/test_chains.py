@@ -23,20 +23,6 @@ SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_
 LEARNING = {"max_bonds": 40, "max_bonds_hyperparameters": 20, "min_bonds": 5, "max_folds": 2, "learning_curve": False}
 
 
-@pytest.fixture
-def paw(production, paw_directory):
-    """The family of the package's PAW datasets, in the profile of production, which keeps it from test to test."""
-    from aiida.common.exceptions import NotExistent
-
-    from aiida_getl.pseudos.generate import FAMILY_LABEL
-    from aiida_getl.setup.pseudos import store_family
-
-    try:
-        return orm.load_group(FAMILY_LABEL)
-    except NotExistent:
-        return store_family(paw_directory)
-
-
 def jobs_of(node):
     """Return the jobs of a work chain, oldest first; AiiDA gives them in no order."""
     jobs = [called for called in node.called_descendants if isinstance(called, orm.CalcJobNode)]

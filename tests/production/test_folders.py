@@ -43,10 +43,8 @@ def guest(production, folder):
 
 
 @pytest.fixture
-def scf(guest, engine_path, paw_directory):
+def scf(guest, engine_path, paw):
     """One atom of fcc Al for pw.x there."""
-    from aiida_getl.setup.pseudos import store_family
-
     kpoints = orm.KpointsData()
     kpoints.set_kpoints_mesh([2, 2, 2], [0.5] * 3)
     system = {"ecutwfc": 15.0, "ecutrho": 60.0, "nbnd": 6, "occupations": "smearing", "degauss": 0.02}
@@ -54,7 +52,7 @@ def scf(guest, engine_path, paw_directory):
     builder.kpoints = kpoints
     builder.pw.code = ensure_code("pw.x", engine_path("pw.x"), "under test", guest)[0]
     builder.pw.structure = orm.StructureData(ase=bulk("Al", "fcc", 4.05))
-    builder.pw.pseudos = {"Al": store_family(paw_directory).get_pseudo("Al")}
+    builder.pw.pseudos = {"Al": paw.get_pseudo("Al")}
     builder.pw.parameters = orm.Dict({"CONTROL": {"calculation": "scf"}, "SYSTEM": system, "ELECTRONS": {}})
     builder.pw.metadata.options = {**SERIAL, "max_wallclock_seconds": 600}
     return builder
