@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from aiida_getl.cli.tables import table
 from aiida_getl.data.methods import method_name
 
 if TYPE_CHECKING:
+    from aiida import orm
+
     from aiida_getl.data.dbi import DbiData
     from aiida_getl.exchange.sources import Problem, Source
 
@@ -161,18 +164,9 @@ def _import_databases(path: Path, name: str, dry_run: bool) -> None:
         click.echo("Nothing was stored (--dry-run).")
         return
     load(create=True)
-    from aiida import orm
-
     from aiida_getl.importer import import_databases
 
-    group, _ = orm.Group.collection.get_or_create(label=name)
-    try:
-        node, is_new = import_databases(path, group)
-    except ValueError as exception:
-        raise click.ClickException(str(exception)) from exception
-    give_label(node, name)
-    click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
-    click.echo(f"            {count_types(node)}")
+    node = _import_as(name, lambda group: import_databases(path, group))
     click.echo(f"Left out    {len(node.left_out)} sub-runs without labels")
     click.echo("It has no structures, which a model needs: import the folders of the sub-runs to train one.")
 
@@ -190,19 +184,25 @@ def _import_exported(path: Path, name: str, r_max: float, dry_run: bool) -> None
         click.echo("Nothing was stored (--dry-run).")
         return
     load(create=True)
-    from aiida import orm
-
     from aiida_getl.export import import_exported
+
+    node = _import_as(name, lambda group: import_exported(path, group, {"r_max": r_max}))
+    click.echo(f"Next        aiida-getl model train {node.pk}")
+
+
+def _import_as(name: str, run: Callable[[orm.Group], tuple[DbiData, bool]]) -> DbiData:
+    """Import a DBI into the group ``name``, report, and return it; ``run`` tells whether it is new, too."""
+    from aiida import orm
 
     group, _ = orm.Group.collection.get_or_create(label=name)
     try:
-        node, is_new = import_exported(path, group, {"r_max": r_max})
+        node, is_new = run(group)
     except ValueError as exception:
         raise click.ClickException(str(exception)) from exception
     give_label(node, name)
     click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
     click.echo(f"            {count_types(node)}")
-    click.echo(f"Next        aiida-getl model train {node.pk}")
+    return node
 
 
 def _name(path: Path) -> str:
