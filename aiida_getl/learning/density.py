@@ -99,9 +99,6 @@ class BondDensity(BondDescriptor):
         """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
         return 0.5 * r_max + float(self.r_cut)
 
-    def _elements(self) -> list[str]:
-        return sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
-
     def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
         """Return the features of the bonds of one structure, shape (bonds, features)."""
         elements = self._elements()

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from dscribe.descriptors import SOAP
 from numpy.typing import ArrayLike, NDArray
 
@@ -74,7 +73,7 @@ class _Soap(BondDescriptor):
 
     def _power_spectrum_indices(self) -> list[tuple[str, int, str, int, int]]:
         """Return (Z, n, Z', n', l) of every feature in DScribe's order: elements by atomic number, then l, n, n'."""
-        elements = sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
+        elements = self._elements()
         return [
             (za, n, zb, m, angular)
             for a, za in enumerate(elements)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -63,6 +63,10 @@ class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the features, shape (features,)."""
+
+    def _elements(self) -> list[str]:
+        """Return the species by atomic number, the order of the features."""
+        return sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
 
 
 def check_species(atoms: Atoms, species: Sequence[str]) -> None:
