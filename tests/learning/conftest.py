@@ -7,8 +7,20 @@ from ase.io import read
 from aiida_getl.learning.dataset import concatenate, table_of_structure
 from aiida_getl.learning.settings import default_descriptors
 from aiida_getl.lobster.icohplist import read_icohplist
-from aiida_getl.structures.bonds import find_bonds
+from aiida_getl.structures.bonds import BondList, find_bonds
 from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
+
+
+@pytest.fixture(scope="session")
+def doubled():
+    """Return a function that gives a cell repeated twice each way, and the same bonds in it."""
+
+    def repeat(atoms, bonds):
+        image = np.mod(bonds.translation, 2)
+        other = bonds.atom_j + len(atoms) * (image @ [4, 2, 1])
+        return atoms.repeat(2), BondList(bonds.atom_i, other, (bonds.translation - image) // 2, bonds.distance)
+
+    return repeat
 
 
 @pytest.fixture(scope="session")

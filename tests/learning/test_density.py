@@ -67,7 +67,7 @@ def test_only_bonds_between_unlike_atoms_have_a_direction():
 
 
 @pytest.mark.parametrize("sheared", [False, True])
-def test_images_of_a_small_cell(make_cell, sheared):
+def test_images_of_a_small_cell(make_cell, doubled, sheared):
     atoms = make_cell(7, ("Cu", "Cu", "Zr"), 4.1)
     if sheared:
         cell = np.asarray(atoms.cell).copy()
@@ -76,14 +76,7 @@ def test_images_of_a_small_cell(make_cell, sheared):
     bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), 4.2)
     descriptor = BondDensity(["Cu", "Zr"])
     rows = descriptor.transform([(atoms, bonds)])
-    image = np.mod(bonds.translation, 2)
-    supercell = BondList(
-        bonds.atom_i,
-        bonds.atom_j + len(atoms) * (image @ [4, 2, 1]),
-        (bonds.translation - image) // 2,
-        bonds.distance,
-    )
-    np.testing.assert_allclose(descriptor.describe(atoms.repeat(2), supercell), rows, **OPTIONS)
+    np.testing.assert_allclose(descriptor.describe(*doubled(atoms, bonds)), rows, **OPTIONS)
 
 
 def test_rows_do_not_depend_on_direction_rotation_mirror_wrapping_order_or_other_bonds(make_cell):
