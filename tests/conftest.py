@@ -301,6 +301,16 @@ def aiida_profile(aiida_config, aiida_profile_factory):
         yield profile
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _empty_profile(aiida_profile):
+    """Each file begins with nothing in the profile, whichever files its process ran before."""
+    from aiida import orm
+
+    kinds = (orm.Node, orm.Computer, orm.Group)
+    if any(orm.QueryBuilder().append(kind).limit(1).count() for kind in kinds):
+        aiida_profile.reset_storage()
+
+
 @pytest.fixture(scope="session")
 def qe_launcher(engine_path) -> list[str] | None:
     """The command that starts pw.x in parallel, None if nothing does."""
