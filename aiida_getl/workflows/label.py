@@ -267,9 +267,11 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
                 self.out(name, self.ctx.analysis.outputs[name])
         if self.inputs.clean_workdir:
             self._clean_folders()
-        spilling = self.ctx.analysis.outputs.bonds.base.attributes.get("spilling")
+        spilling = self.ctx.analysis.outputs.bonds.base.attributes.get("spilling", None)
         limit = self.inputs.settings["spilling_max"]
-        if spilling > limit:
+        if spilling is None:
+            self.report("the charge spilling is not known (the analysis was interrupted before it was written)")
+        elif spilling > limit:
             return self._fail(self.exit_codes.ERROR_SPILLING.format(spilling=spilling, limit=limit))
         self._hand_over_tries()
         return None

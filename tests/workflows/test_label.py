@@ -106,6 +106,35 @@ def test_label_and_its_cached_copies(builder, alloy):
     assert outputs["bonds"].get_strength() == pytest.approx(strength, abs=1e-4)
 
 
+@pytest.fixture
+def script_code(getl_computer, cohp_code, tmp_path):
+    """Return a function that gives the code of a program that runs getl-cohp and then changes its files."""
+
+    def build(label, *commands):
+        path = tmp_path / label
+        run = f'{cohp_code.filepath_executable} "$@"'
+        path.write_text("\n".join(["#!/bin/sh", *(command.format(run=run) for command in commands)]) + "\n")
+        path.chmod(0o755)
+        return orm.InstalledCode(
+            label=label, computer=getl_computer, filepath_executable=str(path), default_calc_job_plugin=""
+        ).store()
+
+    return build
+
+
+@pytest.mark.engines
+def test_analysis_interrupted_after_the_icohps(builder, script_code):
+    # A report as it is when the lists have just been written, but without the spilling.
+    killed = script_code(
+        "getl-cohp-killed", "{run}", "sed -i -e /spilling/d -e '/^finished/,$d' lobsterout", "rm getl-cohp.json"
+    )
+    outputs, node = run_get_node(builder(lobster_code=killed, degauss=0.011))
+    assert node.is_finished_ok, node.exit_message
+    assert calculations(node)[-1].exit_status == 500
+    assert outputs["bonds"].n_bonds == 8
+    assert "spilling" not in outputs["bonds"].base.attributes.all
+
+
 @pytest.mark.engines
 def test_label_through_projwfc(builder, projwfc_code):
     settings = {"degauss": 0.01}  # no other test's, whose folders were cleaned
