@@ -10,7 +10,6 @@ from pathlib import Path
 
 from aiida_getl import __version__
 from aiida_getl.cohp.run import run
-from aiida_getl.cohp.save import find_save
 
 BAD_INPUT = 2
 #: Seconds between two lines about the progress.
@@ -23,7 +22,7 @@ Run it in a folder that holds 'lobsterin' and, in it or below, the .save folder 
 bands are projected on Slater orbitals, as LOBSTER does; this needs PAW datasets with their partial waves (those made
 by ld1.x have them). Without, run projwfc.x: its atomic_proj.xml in the same folder is used instead.
 Writes ICOHPLIST, ICOOPLIST, ICOBILIST and the curves COHPCAR, COOPCAR, COBICAR, CHARGE and GROSSPOP (all .lobster),
-lobsterout, and getl-cohp.json for programs.
+lobsterout, and getl-cohp.json for programs; files of these names from an earlier run are removed first.
 """
 
 EXAMPLE = """\
@@ -96,8 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = build_parser().parse_args(arguments)
     try:
-        save = find_save(Path()) if options.save is None else options.save
-        run(Path(), save, options.output, __version__, options.layout, ProgressReport(), options.projections)
+        run(Path(), options.save, options.output, __version__, options.layout, ProgressReport(), options.projections)
     except (OSError, ValueError) as error:
         print(f"getl-cohp: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -20,6 +20,8 @@ from aiida_getl.cohp.engine import CohpResult, Progress, compute_cohp
 from aiida_getl.cohp.frame import DEGENERACY_TOLERANCE, RANK_TOLERANCE
 from aiida_getl.cohp.interactions import Interactions, aliased_bonds, find_interactions
 from aiida_getl.cohp.keywords import check_keywords
+from aiida_getl.cohp.results import remove_results, write_result
+from aiida_getl.cohp.save import find_save
 from aiida_getl.cohp.sources import Source
 from aiida_getl.cohp.writers import (
     atomic_charges,
@@ -48,7 +50,7 @@ MOST_STEPS = 1_000_000
 
 def run(
     folder: Path,
-    save: Path,
+    save: Path | None,
     output: Path,
     version: str,
     layout: Layout = 6,
@@ -57,12 +59,17 @@ def run(
 ) -> CohpResult:
     """Compute what ``folder/lobsterin`` asks for and write it to ``output``.
 
+    Results of an earlier run go first, so that none of them is taken for this one's. Every file appears whole, and
+    ``lobsterout`` three times: with the number of bonds before the work, with the spillings before the first list, and
+    in the end.
+
     Parameters
     ----------
     folder
         Holds ``lobsterin``.
     save
-        The ``.save`` folder of pw.x, with its wavefunctions, or with ``atomic_proj.xml`` of projwfc.x.
+        The ``.save`` folder of pw.x, with its wavefunctions, or with ``atomic_proj.xml`` of projwfc.x; None for the
+        only one in ``folder`` or below.
     output
         Folder for the results; it must exist.
     version
@@ -85,17 +92,18 @@ def run(
         raise FileNotFoundError(f"{path} is missing: write one, '{OWN_ENGINE} --help' has an example")
     if not output.is_dir():
         raise FileNotFoundError(f"{output} is no folder: make it first")
+    remove_results(output)
     try:
         lobsterin = Lobsterin.from_text(path.read_text(encoding="utf-8-sig", errors="replace"))
         notes = check_keywords(lobsterin)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    bands = QeBands(save, lobsterin.basis_functions, source)
+    bands = QeBands(find_save(folder) if save is None else save, lobsterin.basis_functions, source)
     asked = find_interactions(lobsterin, bands.save)
     when = f"{started:%Y-%m-%d at %H:%M:%S %Z}"
-    text = lobsterout_start(version, layout, socket.gethostname(), when, _threads(), bands)
-    # Written at once, so that a run that is killed has left a trace.
-    (output / "lobsterout").write_text(text)
+    text = lobsterout_start(version, layout, socket.gethostname(), when, _threads(), bands, asked.n_listed)
+    # At once: a run that is killed leaves a trace, and with the number of bonds a list can be told to be incomplete.
+    write_result(output / "lobsterout", text)
     kinds = [kind for kind in KINDS if not lobsterin.flag(f"skip{kind}")]
     wants_curves = kinds and asked.n_listed and not lobsterin.flag("skipCar")
     energies = curve_energies(lobsterin, bands.save.fermi_energy) if wants_curves else None
@@ -117,9 +125,10 @@ def run(
     aliased = aliased_bonds(asked.listed, KPoints(bands.kpoints, bands.weights))
     total_spilling = layout == 4 or lobsterin.flag("printTotalSpilling")
     text += lobsterout_results(result, bands, asked.n_listed, notes, int(aliased.sum()), total_spilling)
+    write_result(output / "lobsterout", text)  # before the lists, which mean little without the spillings
     files = []
     for file, content in _results(result, bands, asked, lobsterin, layout, f"written by {OWN_ENGINE} v{version}"):
-        (output / file).write_text(content)
+        write_result(output / file, content)
         files.append(file)
 
     now = os.times()
@@ -127,8 +136,8 @@ def run(
     summary = summarise(result, bands, version, timing)
     summary["n_interactions"] = asked.n_listed
     summary["aliased_interactions"] = (np.flatnonzero(aliased) + 1).tolist()
-    (output / f"{OWN_ENGINE}.json").write_text(json.dumps(summary, indent=1) + "\n")
-    (output / "lobsterout").write_text(text + lobsterout_end([*files, f"{OWN_ENGINE}.json"], layout, timing))
+    write_result(output / f"{OWN_ENGINE}.json", json.dumps(summary, indent=1) + "\n")
+    write_result(output / "lobsterout", text + lobsterout_end([*files, f"{OWN_ENGINE}.json"], layout, timing))
     return result
 
 

@@ -154,8 +154,10 @@ def format_structure(bands: QeBands) -> str:
     return file.getvalue()
 
 
-def lobsterout_start(version: str, layout: Layout, host: str, started: str, threads: int, bands: QeBands) -> str:
-    """Return the first part of a lobsterout, up to the basis."""
+def lobsterout_start(
+    version: str, layout: Layout, host: str, started: str, threads: int, bands: QeBands, n_bonds: int
+) -> str:
+    """Return the first part of a lobsterout, all that is known before the projection."""
     plural = "threads" if threads != 1 else "thread"
     lines = [
         f"{OWN_ENGINE} v{version} (LOBSTER-format output of aiida_getl)",
@@ -184,6 +186,8 @@ def lobsterout_start(version: str, layout: Layout, host: str, started: str, thre
             "INFO: There are no more bands than local basis functions, so it is not known whether the last ones are",
             "INFO: degenerate with the next; some more (nbnd) would let equivalent bonds come out equal.",
         ]
+    plural = "" if n_bonds == 1 else "s"
+    lines += [f"setting up CO interactions... found {n_bonds} interaction{plural}.", "projecting..."]
     return "\n".join(lines) + "\n"
 
 
@@ -191,9 +195,7 @@ def lobsterout_results(
     result: CohpResult, bands: QeBands, n_bonds: int, notes: list[str], n_aliased: int, total_spilling: bool
 ) -> str:
     """Return the part of a lobsterout about the projection."""
-    plural = "" if n_bonds == 1 else "s"
-    lines = [f"setting up CO interactions... found {n_bonds} interaction{plural}.", "projecting..."]
-    lines += [f"INFO: {note}" for note in notes]
+    lines = [f"INFO: {note}" for note in notes]
     if n_aliased:
         lines += [
             f"WARNING: {n_aliased} of {n_bonds} interactions are to images of an atom that these k-points "

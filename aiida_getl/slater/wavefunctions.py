@@ -38,7 +38,7 @@ class PlaneWaves:
     _read: Callable[[int, int], NDArray[np.complex128]]
 
     def coefficients(self, start: int, stop: int) -> NDArray[np.complex128]:
-        """Return those of some of the plane waves, (bands, stop - start)."""
+        """Return those of some of the plane waves, (bands, stop - start), in an array of the caller's own."""
         return self._read(start, stop)
 
 
@@ -127,7 +127,8 @@ def _read_fortran(path: Path, n_bands: int) -> PlaneWaves:
         raise ValueError(f"{path} is damaged: its bands are not of {n_waves} plane waves each: {RERUN}")
 
     def read(start: int, stop: int) -> NDArray[np.complex128]:
-        return np.ascontiguousarray(records["band"][:, start:stop])
+        # A copy also where the part is contiguous, as that of one band: the file's own is read-only.
+        return np.array(records["band"][:, start:stop], order="C")
 
     return PlaneWaves(reciprocal, kpoint, miller @ reciprocal + kpoint, bool(is_gamma), read)
 
