@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from aiida_getl.cohp.save import QeSave
 from aiida_getl.lobster.generators import Generator, parse_centres
 from aiida_getl.lobster.lobsterin import Lobsterin
-from aiida_getl.quantumespresso.kpoints import KPoints, lumped_pairs
-from aiida_getl.structures.bonds import BondList, bond_vectors, canonical_direction, find_bonds
+from aiida_getl.quantumespresso.kpoints import KPoints, lumped_with_images
+from aiida_getl.structures.bonds import BondList, bond_vectors, find_bonds
 
 #: Å; distances are printed to this, and equivalent bonds at the end of a range are all in or all out
 LENGTH_TOLERANCE = 1e-5
@@ -127,17 +127,11 @@ def _generated(generator: Generator, save: QeSave) -> list[tuple[int, ...]]:
     return [key for i, j, *t in once for key in ([(i, j, *t), (i, j, *(-x for x in t))] if i == j else [(i, j, *t)])]
 
 
-def aliased_bonds(bonds: BondList, kpoints: KPoints) -> NDArray[np.bool_]:
-    """Return which bonds the k-points cannot tell from another bond of the same atoms, shape (n,).
+def aliased_bonds(bonds: BondList, save: QeSave) -> NDArray[np.bool_]:
+    """Return which bonds, (n,), the k-points cannot tell from another image of the same atoms, listed or not.
 
     Such values are no bond strengths, see :mod:`aiida_getl.quantumespresso.kpoints`; more k-points or a larger cell
     mend it.
     """
-    if not len(bonds):
-        return np.zeros(0, dtype=bool)
-    i, j, t, _ = canonical_direction(bonds)
-    _, first, inverse = np.unique(np.column_stack([i, j, t]), axis=0, return_index=True, return_inverse=True)
-    once = BondList(i[first], j[first], t[first], bonds.distance[first])
-    lumped = np.zeros(len(once), dtype=bool)
-    lumped[lumped_pairs(once, kpoints)] = True
-    return lumped[inverse.ravel()]
+    vectors = bond_vectors(save.positions, save.cell, bonds)
+    return lumped_with_images(vectors, save.cell, KPoints(save.kpoints, save.weights))

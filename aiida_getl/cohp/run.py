@@ -41,7 +41,6 @@ from aiida_getl.lobster.grosspop import format_gross_populations
 from aiida_getl.lobster.icohplist import Kind, Layout, format_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import OWN_ENGINE, Timing
-from aiida_getl.quantumespresso.kpoints import KPoints
 
 #: eV between two points of a curve, unless COHPSteps says otherwise
 CURVE_STEP = 0.05
@@ -122,7 +121,7 @@ def run(
         notes.append(f"basisSet {name} is read as a name only: the functions are {bands.file.functions}.")
     if not bands.file.has_overlaps:
         notes.append(f"{bands.file.path} has no overlaps (lwrite_overlaps): no Mulliken charges, no COOPs.")
-    aliased = aliased_bonds(asked.listed, KPoints(bands.kpoints, bands.weights))
+    aliased = aliased_bonds(asked.listed, bands.save)
     total_spilling = layout == 4 or lobsterin.flag("printTotalSpilling")
     text += lobsterout_results(result, bands, asked.n_listed, notes, int(aliased.sum()), total_spilling)
     write_result(output / "lobsterout", text)  # before the lists, which mean little without the spillings

@@ -199,7 +199,7 @@ def lobsterout_results(
     if n_aliased:
         lines += [
             f"WARNING: {n_aliased} of {n_bonds} interactions are to images of an atom that these k-points "
-            "cannot tell apart;",
+            "cannot tell apart, listed or not;",
             f"WARNING: their values are no bond strengths ({OWN_ENGINE}.json lists them). "
             "Use more k-points, a larger cell or shorter bonds.",
         ]

@@ -21,6 +21,12 @@ from aiida_getl.structures.bonds import BondList
 
 #: Grids beyond this are for cells of a few atoms, where the Brillouin zone itself asks for a grid of the user's choice.
 LARGEST_GRID = 6
+#: How much farther than a bond itself images of its second atom may be and still be taken for it.
+REACH = 1.2
+#: How much of an image's interaction may get into a bond's: rounding of k-points and weights.
+SAME_IMAGE = 1e-6
+#: Phases (translations times k-points) at a time, which bounds the memory.
+PHASES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,56 @@ def lumped_pairs(bonds: BondList, kpoints: KPoints) -> NDArray[np.int64]:
             differences = np.concatenate([differences, t[a] + t[b], t])
             left, right = np.concatenate([left, left, members]), np.concatenate([right, right, members])
         overlap = kpoints.weights @ np.cos(2.0 * np.pi * kpoints.points @ differences.T)
-        lumped = np.abs(overlap) > 1e-6
+        lumped = np.abs(overlap) > SAME_IMAGE
         found.append(np.stack([left[lumped], right[lumped]], axis=1))
     return np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)
+
+
+def lumped_with_images(vectors: NDArray[np.float64], cell: NDArray[np.float64], kpoints: KPoints) -> NDArray[np.bool_]:
+    """Return which bonds, (n,), the k-points cannot tell from another image of the same two atoms, listed or not.
+
+    Images count as far away as the longest of the bonds, or :data:`REACH` times as far as the bond itself. For a bond
+    of an atom with its own image these are also the bond in the opposite direction, and the atom itself.
+
+    Parameters
+    ----------
+    vectors : (n, 3) Å
+        From the first to the second atom of every bond.
+    cell : (3, 3) Å
+        Lattice vectors as rows.
+    kpoints
+        Time-reversed points may be left out.
+    """
+    found = np.zeros(len(vectors), dtype=bool)
+    if not len(vectors):
+        return found
+    length = np.linalg.norm(vectors, axis=1)
+    reach = np.maximum(REACH * length, length.max())
+    shifts = _translations(cell, float((length + reach).max()))
+    per_step = max(1, PHASES // len(kpoints.points))
+    overlap = np.concatenate(
+        [
+            kpoints.weights @ np.cos(2.0 * np.pi * kpoints.points @ shifts[start : start + per_step].T)
+            for start in range(0, len(shifts), per_step)
+        ]
+    )
+    left = np.arange(len(vectors))
+    for shift in shifts[np.abs(overlap) > SAME_IMAGE] @ cell:
+        near = np.linalg.norm(vectors[left] + shift, axis=1) < reach[left] + 1e-6
+        found[left[near]] = True
+        left = left[~near]
+        if not len(left):
+            break
+    return found
+
+
+def _translations(cell: NDArray[np.float64], longest: float) -> NDArray[np.int64]:
+    """Return the lattice translations (n, 3) of some length (Å), the shortest first and without that of zero."""
+    most = np.floor(longest * np.linalg.norm(np.linalg.inv(cell), axis=0) + 1e-6).astype(int)
+    table = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in most), indexing="ij"), axis=-1).reshape(-1, 3)
+    length = np.linalg.norm(table @ cell, axis=1)
+    order = np.argsort(length, kind="stable")
+    return table[order[(length[order] < longest + 1e-6) & table[order].any(axis=1)]]
 
 
 def candidates() -> Iterator[KPoints]:

@@ -235,6 +235,14 @@ def test_indistinguishable_images_are_reported(folder):
     out = read_lobsterout(folder / "lobsterout")
     assert any("2 of 2 interactions are to images" in warning for warning in out.warnings)
     assert json.loads((folder / "getl-cohp.json").read_text())["aliased_interactions"] == [1, 2]
+    # Half a cell along x from its image on the other side, which is not listed.
+    path = folder / "out" / "aiida.save" / "data-file-schema.xml"
+    path.write_text(path.read_text().replace(">-2.0 0.0 0.0<", ">-4.0 0.0 0.0<"))
+    (folder / "lobsterin").write_text("cohpBetween atom 1 atom 2\n")
+    for aliased in ([], [1]):
+        assert main([]) == 0
+        assert json.loads((folder / "getl-cohp.json").read_text())["aliased_interactions"] == aliased
+        path.write_text(re.sub(r">(2\.5|5\.0)0+E-01 ", ">0.0 ", path.read_text()))  # all k-points at Γ
 
 
 def test_levels_at_the_cut_are_told(make_save, tmp_path, monkeypatch):

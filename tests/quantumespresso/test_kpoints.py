@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from aiida_getl.quantumespresso.kpoints import KPoints, choose_kpoints, fewest_kpoints, lumped_pairs, regular_grid
-from aiida_getl.structures.bonds import find_bonds
+from aiida_getl.quantumespresso.kpoints import (
+    KPoints,
+    choose_kpoints,
+    fewest_kpoints,
+    lumped_pairs,
+    lumped_with_images,
+    regular_grid,
+)
+from aiida_getl.structures.bonds import bond_vectors, find_bonds
 
 GAMMA = KPoints(np.zeros((1, 3)), np.ones(1))
 QUARTER = KPoints(np.full((1, 3), 0.25), np.ones(1))
@@ -73,3 +80,45 @@ def test_a_grid_that_lumps_images_together_is_refused():
         choose_kpoints(bonds, {"mesh": [1, 1, 1]})
     assert len(choose_kpoints(bonds, {"mesh": [2, 2, 2], "offset": [0.5, 0.5, 0.5]}).points) == 4
     assert choose_kpoints(bonds, "fewest").points.tolist() == [[0.25, 0.25, 0.25]]
+
+
+def test_images_that_are_not_listed():
+    """Silicon: four images of the second atom are as near as the one that is asked for."""
+    cell = 5.43 / 2 * (np.ones((3, 3)) - np.eye(3))
+    one = np.full((1, 3), 5.43 / 4)
+    assert lumped_with_images(one, cell, GAMMA).all()
+    assert not lumped_with_images(one, cell, regular_grid((2, 2, 2))).any()
+    # The next images are twice as far: of no account for the bond alone, but for a list that has them.
+    assert not lumped_with_images(one, cell, regular_grid((3, 3, 3))).any()
+    assert lumped_with_images(np.concatenate([one, one - 2 * cell[:1]]), cell, regular_grid((2, 2, 2))).all()
+    assert not len(lumped_with_images(np.empty((0, 3)), cell, GAMMA))
+
+
+def test_a_bond_and_the_same_one_backwards():
+    """H(T) + H(-T) at 0 and 1/2, or H(T) - H(-T) at 1/4, is not H(T); the on-site terms count at Γ."""
+    vectors, cell = np.array([[3.0, 0, 0]]), np.diag([3.0, 20.0, 20.0])
+    for kpoints, is_lumped in (
+        (GAMMA, True),
+        (regular_grid((2, 1, 1)), True),
+        (QUARTER, True),
+        (regular_grid((3, 1, 1)), False),
+        (regular_grid((2, 1, 1), (0.5, 0, 0)), True),
+        (regular_grid((4, 1, 1)), False),
+    ):
+        assert lumped_with_images(vectors, cell, kpoints).tolist() == [is_lumped]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_images_in_a_skewed_cell_are_those_found_by_counting(n):
+    rng = np.random.default_rng(n)
+    cell = np.array([[4.0, 0, 0], [3.0, 4.5, 0], [-2.0, 1.0, 5.0]])
+    positions, kpoints = rng.uniform(0, 5, (4, 3)), regular_grid((n, n, n))
+    bonds = find_bonds(positions, cell, 7.0)
+    vectors = bond_vectors(positions, cell, bonds)
+    reach = np.maximum(1.2 * bonds.distance, bonds.distance.max())
+    shifts = np.array([t for t in np.ndindex(17, 17, 17) if t != (8, 8, 8)]) - 8
+    shifts = shifts[np.abs(kpoints.weights @ np.cos(2 * np.pi * kpoints.points @ shifts.T)) > 1e-6]
+    images = np.linalg.norm(vectors[:, None] + shifts @ cell, axis=2)
+    expected = (images < reach[:, None]).any(axis=1)
+    assert lumped_with_images(vectors, cell, kpoints).tolist() == expected.tolist()
+    assert expected.any()
