@@ -45,6 +45,8 @@ from aiida_getl.lobster.lobsterout import OWN_ENGINE, Timing
 #: eV between two points of a curve, unless COHPSteps says otherwise
 CURVE_STEP = 0.05
 MOST_STEPS = 1_000_000
+#: Bands with a smaller occupation are of no account where curves begin above them.
+OCCUPIED = 1e-3
 
 
 def run(
@@ -123,7 +125,8 @@ def run(
         notes.append(f"{bands.file.path} has no overlaps (lwrite_overlaps): no Mulliken charges, no COOPs.")
     aliased = aliased_bonds(asked.listed, bands.save)
     total_spilling = layout == 4 or lobsterin.flag("printTotalSpilling")
-    text += lobsterout_results(result, bands, asked.n_listed, notes, int(aliased.sum()), total_spilling)
+    lowest = None if energies is None else lowest_below(bands, float(energies[1]))
+    text += lobsterout_results(result, bands, asked.n_listed, notes, int(aliased.sum()), total_spilling, lowest)
     write_result(output / "lobsterout", text)  # before the lists, which mean little without the spillings
     files = []
     for file, content in _results(result, bands, asked, lobsterin, layout, f"written by {OWN_ENGINE} v{version}"):
@@ -181,6 +184,20 @@ def curve_energies(lobsterin: Lobsterin, fermi_energy: float) -> NDArray[np.floa
     if steps > MOST_STEPS:
         raise ValueError(f"lobsterin keyword COHPSteps: {steps} energies are too many, give {MOST_STEPS} or fewer")
     return np.asarray(fermi_energy + start + (end - start) / steps * np.arange(-1, steps + 1), dtype=float)
+
+
+def lowest_below(bands: QeBands, start: float) -> float | None:
+    """Return the lowest occupied energy of the bands in use, in eV from the Fermi energy, if curves begin above it.
+
+    Parameters
+    ----------
+    bands
+    start
+        First energy of the curves, absolute (eV).
+    """
+    used = slice(len(bands.orbitals))
+    lowest = float(bands.energies[..., used][bands.occupations[..., used] > OCCUPIED].min(initial=np.inf))
+    return lowest - bands.save.fermi_energy if lowest < start else None
 
 
 def summarise(result: CohpResult, bands: QeBands, version: str, timing: Timing) -> dict[str, Any]:

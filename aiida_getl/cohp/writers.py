@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -192,9 +193,18 @@ def lobsterout_start(
 
 
 def lobsterout_results(
-    result: CohpResult, bands: QeBands, n_bonds: int, notes: list[str], n_aliased: int, total_spilling: bool
+    result: CohpResult,
+    bands: QeBands,
+    n_bonds: int,
+    notes: list[str],
+    n_aliased: int,
+    total_spilling: bool,
+    lowest: float | None,
 ) -> str:
-    """Return the part of a lobsterout about the projection."""
+    """Return the part of a lobsterout about the projection.
+
+    ``lowest`` is the energy (eV) of the lowest occupied state from the Fermi energy, where the curves begin above it.
+    """
     lines = [f"INFO: {note}" for note in notes]
     if n_aliased:
         lines += [
@@ -202,6 +212,12 @@ def lobsterout_results(
             "cannot tell apart, listed or not;",
             f"WARNING: their values are no bond strengths ({OWN_ENGINE}.json lists them). "
             "Use more k-points, a larger cell or shorter bonds.",
+        ]
+    if lowest is not None:
+        lines += [
+            "WARNING: the curves begin above occupied states of the basis: their integrals have nothing of these, and",
+            "WARNING: differ from the lists, which have all. "
+            f"Give COHPstartEnergy {math.floor(lowest) - 1} (eV from the Fermi energy).",
         ]
     if result.n_rank_deficient:
         lines += [

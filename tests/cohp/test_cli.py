@@ -245,6 +245,30 @@ def test_indistinguishable_images_are_reported(folder):
         path.write_text(re.sub(r">(2\.5|5\.0)0+E-01 ", ">0.0 ", path.read_text()))  # all k-points at Γ
 
 
+def test_a_window_above_occupied_states_is_told(make_save, tmp_path, monkeypatch):
+    """The lowest state is at -50 hartree; LOBSTER's curves begin at -10 eV."""
+    make_save(tmp_path / "aiida.save", core=(0, 1, 2))
+    monkeypatch.chdir(tmp_path)
+    lobsterin = "cohpGenerator from 0.5 to 4.5\ngaussianSmearingWidth 0.01\n"
+    (tmp_path / "lobsterin").write_text(lobsterin)
+    assert main([]) == 0
+    log = read_lobsterout(tmp_path / "lobsterout")
+    (told,) = (text for text in log.warnings if "the curves begin above occupied states" in text)
+    assert not log.too_few_bands
+    keyword = re.search(r"COHPstartEnergy -\d+", told)[0]
+    assert keyword == "COHPstartEnergy -1362"
+    (tmp_path / "lobsterin").write_text(f"{lobsterin}{keyword}\n")
+    assert main([]) == 0
+    assert not any("the curves begin" in text for text in read_lobsterout(tmp_path / "lobsterout").warnings)
+    curves, values = read_cohpcar(tmp_path / "COHPCAR.lobster"), read_icohplist(tmp_path / "ICOHPLIST.lobster")
+    np.testing.assert_allclose(
+        curves.icohp[..., np.searchsorted(curves.energies, 0)], values.icohp, atol=1e-4 * np.abs(values.icohp).max()
+    )
+    (tmp_path / "lobsterin").write_text(f"{lobsterin}skipCar\n")
+    assert main([]) == 0
+    assert not any("the curves begin" in text for text in read_lobsterout(tmp_path / "lobsterout").warnings)
+
+
 def test_levels_at_the_cut_are_told(make_save, tmp_path, monkeypatch):
     """The basis has five functions."""
     (tmp_path / "lobsterin").write_text(LOBSTERIN)
