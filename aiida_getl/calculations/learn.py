@@ -14,6 +14,7 @@ from aiida_getl.data.collect import collect
 from aiida_getl.data.ensembles import glass_runs, labelled_structures, target_structures
 from aiida_getl.data.results import to_atoms, unseen_labels
 from aiida_getl.learning.learning_curve import BY_GROUP
+from aiida_getl.learning.model import FORMAT
 from aiida_getl.runner import files
 
 #: What each task needs, by the name of the calcfunction that does the same here and now.
@@ -44,6 +45,9 @@ def validate_inputs(inputs, namespace) -> str | None:
 
 class LearnCalculation(CalcJob):
     """One of the calcfunctions of the learning, run by ``getl-learn`` where the code is: same inputs, same outputs."""
+
+    # AiiDA keys its cache by this: a model of an earlier format, which nothing here reads, is not taken from it.
+    CACHE_VERSION = FORMAT
 
     @classmethod
     def define(cls, spec):
@@ -99,8 +103,13 @@ class LearnCalculation(CalcJob):
         spec.output("assessment", valid_type=orm.Dict, required=False, help="Of `assess`.")
         spec.output("proposal", valid_type=orm.Dict, required=False, help="Of `propose`.")
 
-        spec.exit_code(302, "ERROR_OUTPUT_MISSING", message="getl-learn left no result: {reason}")
-        spec.exit_code(303, "ERROR_OUTPUT_UNREADABLE", message="The result cannot be read: {reason}")
+        # A job that was killed, or could not write, ends like this: another launch is to try again.
+        spec.exit_code(
+            302, "ERROR_OUTPUT_MISSING", message="getl-learn left no result: {reason}", invalidates_cache=True
+        )
+        spec.exit_code(
+            303, "ERROR_OUTPUT_UNREADABLE", message="The result cannot be read: {reason}", invalidates_cache=True
+        )
         spec.exit_code(401, "ERROR_REFUSED", message="{reason}", invalidates_cache=True)
 
     def prepare_for_submission(self, folder):

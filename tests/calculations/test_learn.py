@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
+from aiida.manage.caching import enable_caching
 from plumpy.utils import AttributesFrozendict
 
 from aiida_getl.calculations.functions.assess import assess
@@ -20,6 +21,7 @@ from aiida_getl.calculations.functions.tune import tune
 from aiida_getl.calculations.functions.validate import validate
 from aiida_getl.calculations.learn import PREPARE, LearnCalculation
 from aiida_getl.data.bonds import BondStrengthsData
+from aiida_getl.learning.model import FORMAT
 from aiida_getl.parsers.learn import READ
 from aiida_getl.runner.cli import main
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
@@ -140,6 +142,43 @@ def test_what_is_refused_there_is_said_here(code, labels):
     _, node = run_get_node(LearnCalculation, code=code, task="build_dbi", settings={}, **labels)
     assert node.exit_status == 401
     assert "made by different methods" in node.exit_message
+
+
+@pytest.mark.parametrize(
+    ("option", "fault", "status"),
+    [("prepend_text", "kill -9 $$", 302), ("append_text", "echo rubbish > result.npz", 303)],
+)
+def test_an_interrupted_job_is_not_taken_from_the_cache(code, labels, tmp_path, option, fault, status):
+    armed = tmp_path / "armed"
+    armed.touch()
+    options = {option: f"test -e {armed} && {fault}\ntrue"}
+
+    def run():
+        inputs = {"code": code, "task": "build_dbi", "settings": {}, **labels, "metadata": {"options": options}}
+        with enable_caching():
+            return run_get_node(LearnCalculation, **inputs)[1]
+
+    assert run().exit_status == status
+    armed.unlink()
+    again, third = run(), run()
+    assert again.is_finished_ok, again.exit_message
+    assert not again.base.caching.is_created_from_cache
+    assert third.base.caching.get_cache_source() == again.uuid
+
+
+def test_what_was_learned_in_an_earlier_format_is_not_taken_from_the_cache(code, labels, monkeypatch):
+    def run():
+        with enable_caching():
+            return run_get_node(LearnCalculation, code=code, task="build_dbi", settings={}, **labels)[1]
+
+    monkeypatch.setattr(LearnCalculation, "CACHE_VERSION", FORMAT - 1)
+    earlier = run()
+    monkeypatch.undo()
+    today = run()
+    assert earlier.is_finished_ok
+    assert today.is_finished_ok
+    assert today.base.attributes.get("cache_version") == {"calc_job": FORMAT}
+    assert not today.base.caching.is_created_from_cache
 
 
 @pytest.mark.parametrize(

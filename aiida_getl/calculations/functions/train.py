@@ -6,6 +6,10 @@ from aiida_getl.data.results import trained_model
 from aiida_getl.learning.settings import complete_settings
 from aiida_getl.learning.training import train as train_table
 
+#: Of the models made here, as in :mod:`aiida_getl.learning.model` (a test compares). It is written out since AiiDA keys
+#: its cache by the text of this file: so a model of an earlier format, which nothing here reads, is not taken from it.
+MODEL_FORMAT = 3
+
 
 @calcfunction
 def train(dbi, settings, seed, validation):
