@@ -22,7 +22,7 @@ from aiida_getl.exchange.label import sha256
 from aiida_getl.exchange.sources import Source
 
 #: Raised when the same files would be read differently: they are then imported anew.
-IMPORT_VERSION = 1
+IMPORT_VERSION = 2
 
 
 @dataclass(frozen=True)

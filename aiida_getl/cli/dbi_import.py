@@ -238,6 +238,10 @@ def _store(sources: list[Source], name: str, settings: dict, *, keep_faulty: boo
     give_label(node, name)
     click.echo(f"DBI         <{node.pk}> {name!r} {'built' if is_new else 'was there already'}")
     click.echo(f"            {count_types(node)}")
+    gaps = [entry["n_bonds"] for entry in node.left_out if "n_bonds" in entry]
+    if gaps:
+        r_max = settings["r_max"]
+        click.echo(f"            {sum(gaps)} bonds within {r_max:g} Å of {len(gaps)} structures are not in their lists")
     n_faulty = len(labelled) - len(node.structures)
     if n_faulty:
         click.echo(f"            without {n_faulty} labels that are faulty: `aiida-getl dbi show {node.pk}` says why")

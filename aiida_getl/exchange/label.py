@@ -23,10 +23,10 @@ from qe_tools.parsers import PwInputFile
 
 from aiida_getl.exchange.images import fit
 from aiida_getl.exchange.status import STATUS, USABLE
-from aiida_getl.lobster.icohplist import IcohpList, read_icohplist
+from aiida_getl.lobster.icohplist import DISTANCE_TOLERANCE, IcohpList, read_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import read_lobsterout
-from aiida_getl.structures.bonds import BondList, bond_vectors
+from aiida_getl.structures.bonds import BondList, bond_types, bond_vectors, find_bonds
 
 #: What a file is for. Only the first two are needed.
 ROLES = ("structure", "icohplist", "lobsterout", "lobsterin", "scf_input", "scf_output")
@@ -196,7 +196,9 @@ def read_label(files: Mapping[str, Path], status: int | None = None) -> Label:
         raise ValueError(f"{path.name} and {files['structure'].name}: {exception}") from exception
     if not np.isfinite(values).all():
         raise Unlabelled(f"{path.name} has {int((~np.isfinite(values)).any(axis=1).sum())} ICOHPs that are no numbers")
-    method, calculation, spilling, notes = _how(files, len(icohps))
+    if "lobsterout" in files:
+        _check_completeness(icohps, bonds, atoms, path.name, files["lobsterout"])
+    method, calculation, spilling, notes = _how(files)
     if len(frames) > 1:
         notes.append(f"{files['structure'].name} holds {len(frames)} structures: the last one was taken")
     # The distances of the structure itself have all digits.
@@ -241,7 +243,37 @@ def _why_not(files: Mapping[str, Path], status: int | None) -> str | None:
     return f"the SCF was stopped {after}, not converged ({name})"
 
 
-def _how(files: Mapping[str, Path], n_listed: int) -> tuple[dict[str, Any], dict[str, Any], float | None, list[str]]:
+def _check_completeness(icohps: IcohpList, bonds: BondList, atoms: Atoms, name: str, log_path: Path) -> None:
+    """Raise :class:`Unlabelled` for a list that lacks bonds or a spin that its log tells of."""
+    log = read_lobsterout(read_text(log_path))
+    if log.n_spins == 2 and icohps.n_spins == 1:
+        raise Unlabelled(f"{name} lacks the second spin, which {log_path.name} tells of: it was cut off")
+    if log.n_interactions is None:
+        return
+    known = {len(icohps)} if icohps.n_averaged is None else {len(icohps), int(icohps.n_averaged.sum())}
+    if log.n_interactions in known:
+        return
+    # A finished run of LOBSTER 4.1 with two spins counted each bond twice; half a list looks the same but has gaps.
+    twice = log.finished and log.n_interactions in {2 * number for number in known}
+    if twice and not _has_gaps(bonds, atoms):
+        return
+    end = "the list was cut off, or is of another run" if log.finished else "it was stopped"
+    raise Unlabelled(
+        f"LOBSTER found {log.n_interactions} bonds and listed {len(icohps)} ({log_path.name}, {name}): {end}"
+    )
+
+
+def _has_gaps(bonds: BondList, atoms: Atoms) -> bool:
+    """Return whether a bond is missing that is shorter than a listed one of the same elements."""
+    symbols = atoms.get_chemical_symbols()
+    listed = bond_types(symbols, bonds)
+    longest = {name: bonds.distance[listed == name].max() for name in np.unique(listed)}
+    near = find_bonds(atoms.positions, atoms.cell[:], bonds.distance.max() + DISTANCE_TOLERANCE)
+    reach = np.array([longest.get(name, 0.0) for name in bond_types(symbols, near)]) - DISTANCE_TOLERANCE
+    return not set(near.select(near.distance < reach).keys()) <= set(bonds.keys())
+
+
+def _how(files: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, Any], float | None, list[str]]:
     """Return (method, calculation, spilling, notes) from the files beside the list."""
     method: dict[str, Any] = {"engine": None, "version": None, "basis_set": None, "basis": {}, "pseudos": {}}
     calculation: dict[str, Any] = {}
@@ -253,9 +285,6 @@ def _how(files: Mapping[str, Path], n_listed: int) -> tuple[dict[str, Any], dict
         method["basis"] = {element: _shells(orbitals) for element, orbitals in sorted(log.basis.items())}
         spilling = max((value for value in log.charge_spilling if np.isfinite(value)), default=None)
         if not log.finished:
-            # Some finished runs count each bond twice in what they found.
-            if log.n_interactions not in (None, n_listed):
-                raise Unlabelled(f"LOBSTER found {log.n_interactions} bonds and listed {n_listed}: it was stopped")
             notes.append("LOBSTER did not finish, but listed all bonds")
     if "lobsterin" in files:
         try:

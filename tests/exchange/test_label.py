@@ -111,6 +111,33 @@ def test_a_list_that_was_cut_off(files):
         read_label(files)
 
 
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_a_list_that_was_cut_off_beside_the_log_of_a_finished_run(files, kept):
+    lines = files["icohplist"].read_text().splitlines(keepends=True)
+    n_found = len(lines) - 1
+    n_kept = n_found // 2 if kept == 0.5 else int(kept * n_found)
+    files["icohplist"].write_text("".join(lines[: 1 + n_kept]))
+    log = files["lobsterout"].read_text()
+    # Half a list must not be taken for one whose log counts each bond twice.
+    files["lobsterout"].write_text(log.replace(f"found {n_found} ", f"found {2 * n_kept if kept == 0.5 else n_found} "))
+    with pytest.raises(Unlabelled, match=rf"LOBSTER found \d+ bonds and listed {n_kept} .*was cut off"):
+        read_label(files)
+
+
+def test_a_log_that_counts_each_bond_twice(files):
+    n = len(files["icohplist"].read_text().splitlines()) - 1
+    files["lobsterout"].write_text(files["lobsterout"].read_text().replace(f"found {n} ", f"found {2 * n} "))
+    assert len(read_label(files).bonds) == n
+
+
+def test_a_list_without_the_second_spin_of_its_log(files):
+    log = files["lobsterout"].read_text()
+    spins = "spillings for spin channel 1\nabs. charge spilling: 1.60%\nspillings for spin channel 2\n"
+    files["lobsterout"].write_text(log.replace("abs. charge", spins + "abs. charge"))
+    with pytest.raises(Unlabelled, match="lacks the second spin"):
+        read_label(files)
+
+
 def test_values_that_are_no_numbers(files):
     text = files["icohplist"].read_text()
     value = text.splitlines()[1].split()[-1]
