@@ -88,13 +88,16 @@ def approve(identifier: str, only: str | None, added: tuple[str, ...], n_atoms: 
     """
     node, loop = find_proposal(identifier)
     check_open(node, loop)
+    numbers = None if only is None else read_numbers(only, len(node["items"]))
     items, structures = [], {}
     for number, what in enumerate(added, start=1):
         item, structure = _added(what, node, n_atoms)
+        reason_against = _why_not(loop, item, structure)
+        if reason_against is not None:
+            raise click.ClickException(f"--add {what}: {reason_against}")
         items.append(item)
         if structure is not None:
             structures[f"structure_{number}"] = structure
-    numbers = None if only is None else read_numbers(only)
     if numbers is None and not node["items"] and not items:
         raise click.ClickException(f"the proposal <{node.pk}> is empty: there is nothing to approve")
     statement = {"action": "approve", "only": numbers, "add": items, "reason": reason}
@@ -180,14 +183,21 @@ def decide_and_tell(
     """Put a decision into the graph and let the loop go on."""
     from aiida import orm
 
+    from aiida_getl.acquisition.decision import decide as decide_on
+    from aiida_getl.acquisition.proposal import Proposal
     from aiida_getl.calculations.functions.decide import decide
     from aiida_getl.cli.people import signature, wake
     from aiida_getl.cli.proposal_text import describe_decision
     from aiida_getl.workflows.decisions import find_decision, find_proposals
 
+    statement = {**statement, **signature()}
+    try:  # a decision that makes no sense is not to stay in the graph
+        decide_on(Proposal.from_dict(node.get_dict()), statement)
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
     made, process = decide.run_get_node(
         proposal=node,
-        statement=orm.Dict({**statement, **signature()}),
+        statement=orm.Dict(statement),
         metadata={"disable_cache": True},
         **structures,
     )
@@ -209,15 +219,20 @@ def decide_and_tell(
         )
 
 
-def read_numbers(text: str) -> list[int]:
-    """Return the numbers of a text such as ``1,3-5``."""
+def read_numbers(text: str, n_items: int) -> list[int]:
+    """Return the numbers of a text such as ``1,3-5``, of so many items."""
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         try:
-            numbers += range(int(first), int(last) + 1) if dash else [int(first)]
+            low, high = int(first), int(last if dash else first)
         except ValueError as exception:
             raise click.UsageError(f"--only {text}: give numbers of items, e.g. 1,3 or 1-4,7") from exception
+        unknown = sorted({number for number in (low, high) if not 1 <= number <= n_items})
+        if unknown:  # told before a range is written out, which may be of any length
+            there = f"it has 1 to {n_items}" if n_items else "it is empty"
+            raise click.ClickException(f"--only {text}: the proposal has no items {unknown}: {there}")
+        numbers += range(low, high + 1)
     if not numbers:
         raise click.UsageError(f"--only {text}: this names no item")
     return numbers
@@ -236,6 +251,15 @@ def _added(what: str, node: orm.Dict, n_atoms: int | None) -> tuple[dict[str, An
     if n_atoms is None and not sizes:
         raise click.UsageError(f"--add {what}: say by --n-atoms how large its cell is to be")
     return added_run(what, n_atoms or max(set(sizes), key=sizes.count), _seed(what, node)), None
+
+
+def _why_not(loop: orm.WorkChainNode, item: dict[str, Any], structure: orm.StructureData | None) -> str | None:
+    """Return why a loop cannot carry out an item that a person adds, None if it can."""
+    from aiida_getl.workflows.feasible import why_no_label, why_no_run
+
+    if structure is not None:
+        return why_no_label(loop.inputs, structure.get_kind_names())
+    return why_no_run(loop.inputs, item["recipe"]["composition"], item["n_atoms"])
 
 
 def _is_composition(text: str) -> bool:

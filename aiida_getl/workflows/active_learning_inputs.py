@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from aiida import orm
 
 from aiida_getl.acquisition.settings import validate_settings
 from aiida_getl.acquisition.start import FEWEST_RUNS
+from aiida_getl.lammps.potential import parse_potential
 from aiida_getl.structures.composition import parse_composition
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
 from aiida_getl.workflows.getl import at_least
 from aiida_getl.workflows.label import LabelWorkChain
 from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain, validate_potential, validate_seed
 from aiida_getl.workflows.melt_quench import validate_inputs as validate_cell
-from aiida_getl.workflows.parts import FROM_PARENT
+from aiida_getl.workflows.parts import FROM_PARENT, elements_of
 
 MODES = ("auto", "ask")
 PLAIN_INPUTS = ("mode", "max_iterations", "max_labels", "max_core_hours", "max_concurrent", "failures_max")
@@ -174,7 +176,42 @@ def _validate_runs(inputs) -> str | None:
         cell = {"composition": orm.Str(composition), "n_atoms": n_atoms, "potential": inputs["potential"]}
         if message := validate_cell(cell, None):
             return message
+    return _validate_proposals(inputs, settings)
+
+
+def _validate_proposals(inputs, settings: dict[str, Any]) -> str | None:
+    """Refuse settings by which runs would be proposed that nothing can make."""
+    potential = parse_potential(inputs["potential"].get_content())
+    for elements, remedy in _proposed(inputs, settings):
+        try:
+            potential.check_elements(elements)
+        except ValueError as error:
+            return f"{error}; {remedy}"
+        if missing := sorted(set(elements) - set(inputs["label"].get("pseudos", {}))):
+            return f"no pseudopotential for {', '.join(missing)} in `label.pseudos`; {remedy}"
     return None
+
+
+def _proposed(inputs, settings: dict[str, Any]) -> Iterator[tuple[list[str], str]]:
+    """Yield the elements that runs proposed may have, each with what to change where they cannot be made."""
+    # Without structures, as in the original format, a database gives no composition to make another glass of.
+    dbi = inputs.get("dbi")
+    if dbi is not None and all(entry["structure_id"] is None for entry in dbi.base.attributes.get("structures", [])):
+        dbi = None
+    if settings["compositions"] != "auto":
+        for composition in settings["compositions"]:
+            yield sorted(parse_composition(composition)), f"{composition} is among the `compositions` of `acquisition`"
+    elif settings["n_compositions"]:
+        yield (
+            elements_of(dbi, [], inputs.get("targets", {})),
+            "new glasses of the elements of the target and of the database would be proposed: list the `compositions` "
+            "of `acquisition` instead of auto",
+        )
+    if settings["n_runs"]:
+        yield (
+            elements_of(dbi, [], {}),
+            "new glasses of the compositions of the database would be proposed: set `n_runs` of `acquisition` to 0",
+        )
 
 
 def _cells(inputs) -> Iterator[tuple[str, orm.Int]]:

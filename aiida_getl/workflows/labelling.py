@@ -6,6 +6,7 @@ from typing import Any
 
 from aiida import orm
 from aiida.common import AttributeDict
+from aiida.common.exceptions import NotExistent
 
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.make_cell import make_cell
@@ -17,6 +18,7 @@ from aiida_getl.calculations.leave_out import faulty_labels
 from aiida_getl.provenance.cost import core_hours
 from aiida_getl.workflows.cells import SOURCES, glasses_of, names_of_cells
 from aiida_getl.workflows.decisions import find_stop_request
+from aiida_getl.workflows.feasible import why_no_label, why_no_run
 from aiida_getl.workflows.known_labels import find_label, hashes_of
 from aiida_getl.workflows.label import LabelWorkChain, describe
 from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
@@ -43,12 +45,19 @@ class LabellingSteps(ChildQueue):
         return f"round_{self.ctx.round}_{name}"
 
     def start_items(self, decision: orm.Dict | None) -> None:
-        """Begin with the runs of a decision, or with nothing."""
+        """Begin with the runs of a decision, or with nothing; those that cannot be made are recorded."""
         items = decision["chosen"] if decision is not None else []
         self.ctx.recipes = {f"item_{item['number']}": item["recipe"] for item in items}
         self.ctx.cells, self.ctx.bonds, self.ctx.failures, self.ctx.repeated = {}, {}, {}, {}
-        self.ctx.runs = [name for name, recipe in self.ctx.recipes.items() if recipe["operation"] == "melt_quench"]
-        self.ctx.labels = []
+        self.ctx.runs, self.ctx.labels = [], []
+        for item, recipe in self.ctx.recipes.items():
+            if recipe["operation"] != "melt_quench":
+                continue
+            reason = why_no_run(self.inputs, recipe["composition"], recipe["n_atoms"])
+            if reason is None:
+                self.ctx.runs.append(item)
+            else:
+                self._give_up(item, reason)
         self.start_queue("runs")
 
     def names_of_children(self) -> list[str]:
@@ -122,8 +131,12 @@ class LabellingSteps(ChildQueue):
         """Make the cells of the decision, and find out which of them have a label already."""
         known = self._known_hashes()
         for item, recipe in self.ctx.recipes.items():
-            cell = self._cell_of(item, recipe)
+            cell = self._cell_of(item, recipe) if item not in self.ctx.failures else None
             if cell is None:
+                continue
+            reason = why_no_label(self.inputs, cell.get_kind_names())
+            if reason is not None:
+                self._give_up(item, reason)
                 continue
             content = cell.base.caching.get_hash()
             if content in known:
@@ -156,16 +169,25 @@ class LabellingSteps(ChildQueue):
             reason = describe(run) if run is not None else "the run was not started any more"
             self.ctx.failures[item] = self._miss(item, reason)
             return None
-        source = orm.load_node(recipe[SOURCES[recipe["operation"]]])
+        uuid = recipe[SOURCES[recipe["operation"]]]
+        try:
+            source = orm.load_node(uuid)
+        except NotExistent:
+            self._give_up(item, f"the node <{uuid}> that it is made from is not there any more")
+            return None
         number = orm.Int(int(item.removeprefix("item_")))
         made = self.once(
             self.in_round(f"{item}_cell"), make_cell, decision=self.ctx.decision, number=number, source=source
         )
         if made.is_finished_ok:
             return made.outputs.result
-        self.ctx.failures[item] = self._miss(item, made.exit_message or made.exception or "it could not be made")
-        self.ctx.n_not_made += 1
+        self._give_up(item, made.exit_message or made.exception or "it could not be made")
         return None
+
+    def _give_up(self, item: str, reason: str) -> None:
+        """Record that an item cannot be made or labelled; that counts as a failure."""
+        self.ctx.failures[item] = self._miss(item, reason)
+        self.ctx.n_not_made += 1
 
     def _miss(self, item: str, reason: str) -> orm.Dict:
         """Return the record that an item gave no cell."""

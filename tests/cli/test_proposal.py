@@ -23,7 +23,7 @@ def refuse():
 
 
 def test_numbers():
-    assert read_numbers("1,3-5, 7") == [1, 3, 4, 5, 7]
+    assert read_numbers("1,3-5, 7", 7) == [1, 3, 4, 5, 7]
 
 
 @pytest.mark.parametrize("text", ["", "one", "1,,2", "2-1"])
@@ -31,7 +31,25 @@ def test_what_is_no_number_is_refused(text):
     import click
 
     with pytest.raises(click.UsageError, match="--only"):
-        read_numbers(text)
+        read_numbers(text, 7)
+
+
+@pytest.mark.parametrize("text", ["1-30000000000", "0", "2,-1", "8"])
+def test_items_that_are_not_there_are_told_at_once(text):
+    import click
+
+    with pytest.raises(click.ClickException):
+        read_numbers(text, 7)
+
+
+def test_a_decision_that_makes_no_sense_is_not_kept(refuse, loop):
+    """A start from one cell: nothing is stored, and the loop still waits."""
+    node, _ = loop
+    before = orm.QueryBuilder().append(orm.Node).count()
+    assert "the proposal has no items [30000000]: it has 1 to 3" in refuse("approve", node.pk, "--only", "1-30000000")
+    assert "2 cells or more are needed to start from" in refuse("approve", node.pk, "--only", "1")
+    assert "for a reason" in refuse("reject", node.pk, "--reason", " ")
+    assert orm.QueryBuilder().append(orm.Node).count() == before
 
 
 def test_a_proposal_of_no_loop_cannot_be_decided(refuse, aiida_profile):

@@ -9,8 +9,12 @@ from aiida.engine import run_get_node, submit
 from aiida.engine.processes.control import kill_processes
 from click.testing import CliRunner
 
+from aiida_getl.acquisition.decision import added_run, added_structure
 from aiida_getl.calculations.functions.build_dbi import build_dbi
+from aiida_getl.calculations.functions.decide import decide
 from aiida_getl.cli import main
+from aiida_getl.cli.people import wake
+from aiida_getl.cli.plan import check_inputs
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.structures.bonds import find_bonds
 from aiida_getl.structures.packing import random_packing
@@ -177,6 +181,39 @@ def test_a_killed_loop_takes_no_decision(builder, started_daemon_client):
     assert find_decision(find_proposals(node)[-1]) is None
 
 
+def test_items_that_nothing_can_make_or_label_are_recorded(builder, started_daemon_client):
+    """A decision may come from elsewhere than the command, which refuses them; the loop ends well all the same."""
+    iron = orm.StructureData(ase=random_packing({"Fe": 4, "Zr": 4}, 1)).store()
+    node = submit(builder(overrides={"mode": "ask", "max_iterations": 1}))
+    await_that(lambda: orm.load_node(node.pk).paused)
+    loop = orm.load_node(node.pk)
+    (proposal,) = find_proposals(loop)
+    for what, message in (
+        ("Cu70Zr30", "started without a potential"),
+        (iron.uuid, "no pseudopotential for Fe, only for Cu, Zr"),
+    ):
+        result = CliRunner().invoke(main, ["proposal", "approve", str(node.pk), "--only", "1", "--add", what])
+        assert result.exit_code == 1
+        assert f"--add {what}: " in result.output
+        assert message in result.output
+    assert find_decision(proposal) is None
+
+    items = [added_run("Cu70Zr30", 8, 1), added_structure(iron.uuid, "iron", 8)]
+    statement = {"action": "approve", "only": [], "reason": "", "by": {"user": "a", "system_user": None}, "when": "now"}
+    decide(proposal, orm.Dict({**statement, "add": items}), structure_1=iron)
+    wake(loop, lambda: False)
+    await_that(lambda: orm.load_node(node.pk).is_terminated)
+    ended = orm.load_node(node.pk)
+    assert ended.is_finished_ok, (ended.exit_message, ended.exception)
+    assert ended.outputs.summary["status"] == "budget spent"
+    record = ended.outputs.records["iteration_001"].get_dict()
+    assert (record["n_labelled"], record["n_failed"]) == (0, 2)
+    first, second = (item["failure"] for item in record["items"])
+    assert "without a potential" in first
+    assert "no pseudopotential for Fe" in second
+    assert "model" in ended.outputs
+
+
 def await_that(condition, seconds=3600):
     until = time.monotonic() + seconds
     while not condition():
@@ -204,6 +241,35 @@ def await_that(condition, seconds=3600):
 def test_bad_inputs_are_refused_at_launch(builder, changes, message):
     with pytest.raises(ValueError, match=message):
         run_get_node(builder(**changes))
+
+
+@pytest.mark.parametrize(
+    ("elements", "acquisition", "message"),
+    [
+        ("Zr", {"compositions": ["Fe50Zr50"], "n_runs": 0}, "has no Fe.*Fe50Zr50 is among the `compositions`"),
+        (
+            "Al",
+            {"n_runs": 0, "n_compositions": 2},
+            "has no Al.*list the `compositions` .* instead of auto",
+        ),
+    ],
+)
+def test_runs_that_nothing_could_make_are_refused_at_launch(
+    builder, lammps_code, pw_code, cohp_code, cuzr_potential, elements, acquisition, message
+):
+    target = orm.StructureData(ase=random_packing({"Cu": 4, elements: 4}, 9)).store()
+    codes = {"pw": pw_code, "lobster": cohp_code, "lammps": lammps_code}
+    build = builder(codes=codes, potential=cuzr_potential, targets={"glass": target}, acquisition=acquisition)
+    with pytest.raises(ValueError, match=message):
+        run_get_node(build)
+
+
+def test_a_target_that_the_potential_lacks_needs_no_runs(builder, lammps_code, pw_code, cohp_code, cuzr_potential):
+    """Deformations and cells of it are labelled all the same."""
+    target = orm.StructureData(ase=random_packing({"Cu": 4, "Al": 4}, 9)).store()
+    codes = {"pw": pw_code, "lobster": cohp_code, "lammps": lammps_code}
+    own = {"n_compositions": 0, "n_runs": 1}
+    check_inputs(builder(codes=codes, potential=cuzr_potential, targets={"glass": target}, acquisition=own))
 
 
 def test_labels_on_another_scale_are_refused_at_launch(builder, dbi, target):
