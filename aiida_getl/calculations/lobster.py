@@ -11,6 +11,7 @@ from aiida.manage.caching import get_use_cache
 
 from aiida_getl.calculations.pw_run import describe_run, find_engine, name_inputs, was_cleaned
 from aiida_getl.lobster.lobsterin import Lobsterin
+from aiida_getl.quantumespresso.completion import complete_lobsterin
 from aiida_getl.quantumespresso.requirements import find_obstacles
 
 PROCESS_TYPE = "aiida.calculations:getl.lobster"
@@ -114,7 +115,7 @@ class LobsterCalculation(CalcJob):
     projections.
     """
 
-    CACHE_VERSION = 3
+    CACHE_VERSION = 4
     _PREFIX = "aiida"
     #: What LOBSTER saves a projection to.
     _PROJECTION = "projectionData.lobster"
@@ -175,7 +176,7 @@ class LobsterCalculation(CalcJob):
 
     def prepare_for_submission(self, folder):
         with folder.open("lobsterin", "w") as handle:
-            handle.write(Lobsterin.from_dict(self.inputs.parameters.get_dict()).to_text())
+            handle.write(self._lobsterin().to_text())
 
         settings = self.inputs.settings.get_dict() if "settings" in self.inputs else {}
         parent = self.inputs.parent_folder
@@ -224,6 +225,15 @@ class LobsterCalculation(CalcJob):
             *settings.get("additional_retrieve_list", ()),
         ]
         return calcinfo
+
+    def _lobsterin(self) -> Lobsterin:
+        """Return the input with what LOBSTER would choose otherwise than `getl-cohp` does."""
+        return complete_lobsterin(
+            Lobsterin.from_dict(self.inputs.parameters.get_dict()),
+            describe_run(self.inputs.parent_folder),
+            self.inputs.structure.get_ase().get_chemical_symbols(),
+            find_engine(self.inputs.code, "projections_folder" in self.inputs),
+        )
 
     def _functions(self) -> list[str]:
         """Return the arguments that say which functions to project on, so that no other ones are taken silently."""

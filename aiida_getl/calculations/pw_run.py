@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Any
 
+import numpy as np
 from aiida import orm
 
 from aiida_getl.quantumespresso.basis import USE_PROJWFC
@@ -12,6 +14,10 @@ from aiida_getl.quantumespresso.requirements import Engine, PwRun
 from aiida_getl.quantumespresso.upf import Upf, read_upf
 
 PW_CALCULATION = "aiida.calculations:quantumespresso.pw"
+#: Keywords of pw.x that are recorded with a label.
+RECORDED = ("ecutwfc", "ecutrho", "occupations", "smearing", "degauss", "nspin")
+#: k-points of a list that are recorded one by one.
+MOST_POINTS = 32
 
 
 def find_engine(code: orm.AbstractCode, has_projections: bool) -> Engine | None:
@@ -68,7 +74,30 @@ def describe_run(folder: orm.RemoteData) -> PwRun:
         is_gamma_only=any(key.lower() == "gamma_only" and value for key, value in settings.items()),
         is_noncollinear=bool(system.get("noncolin", False)),
         keeps_wavefunctions=control.get("disk_io") not in ("none", "nowf"),
+        lowest_band=_lowest_band(scf, outputs),
     )
+
+
+def describe_settings(folder: orm.RemoteData) -> dict[str, Any]:
+    """Return what the accuracy of bond strengths depends on in the pw.x run that made a folder, as far as it is known.
+
+    Cut-offs and smearing are pw.x's own keywords, energies in Ry; ``kpoints`` are a ``mesh`` with its ``offset``, or
+    the ``points``, in reciprocal lattice vectors, of which a long list is only counted.
+    """
+    scf = folder.creator
+    if scf is None or scf.process_type != PW_CALCULATION:
+        return {}
+    system = {key.lower(): value for key, value in _parameters(scf).get("SYSTEM", {}).items()}
+    found: dict[str, Any] = {key: system[key] for key in RECORDED if key in system}
+    if "kpoints" in scf.inputs:
+        kpoints = scf.inputs.kpoints
+        if "mesh" in kpoints.base.attributes.all:
+            mesh, offset = kpoints.get_kpoints_mesh()
+            found["kpoints"] = {"mesh": list(mesh), "offset": list(offset)}
+        else:
+            points = kpoints.get_kpoints()
+            found["kpoints"] = {"points": np.round(points, 6).tolist() if len(points) <= MOST_POINTS else len(points)}
+    return found
 
 
 def _parameters(scf: orm.CalcJobNode) -> dict:
@@ -95,3 +124,16 @@ def _uses_symmetry(scf: orm.CalcJobNode, system: dict, n_kpoints: int | None) ->
     if "kpoints" not in scf.inputs or "mesh" not in scf.inputs.kpoints.base.attributes.all or n_kpoints is None:
         return None
     return n_kpoints < len(regular_grid(*scf.inputs.kpoints.get_kpoints_mesh()).points)
+
+
+def _lowest_band(scf: orm.CalcJobNode, outputs: dict[str, Any]) -> float | None:
+    """Return the lowest band from the Fermi energy, of which a run with spins held apart has two; in eV."""
+    if "output_band" not in scf.outputs:
+        return None
+    node = scf.outputs.output_band
+    bands = node.get_bands()
+    names = ("fermi_energy", "fermi_energy_up", "fermi_energy_down")
+    levels = [outputs[name] for name in names if outputs.get(name) is not None]
+    if not levels and "occupations" in node.get_arraynames():
+        levels = bands[node.get_array("occupations") > 0.0].tolist()  # an insulator: from its highest occupied band
+    return float(np.min(bands) - max(levels)) if levels else None

@@ -14,8 +14,9 @@ from aiida_getl.structures.bonds import BondList, bond_types
 UNITS = {"distance": "Å", "icohp": "eV", "std": "eV"}
 
 #: What in a method defines the scale of the numbers; k-points and cut-offs only their accuracy. The basis set tells the
-#: functions projected on, of getl-cohp ``Slater`` or ``UPF``, which ``projections`` says in words.
-SCALE = ("engine", "version", "basis_set", "basis", "pseudos", "mixed")
+#: functions projected on, of getl-cohp ``Slater`` or ``UPF``, which ``projections`` says in words; the window, which
+#: energies the ICOHPs of LOBSTER up to version 4 are of.
+SCALE = ("engine", "version", "basis_set", "basis", "pseudos", "window", "mixed")
 
 
 def same_scale(method: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -33,6 +34,11 @@ def scale_difference(method: dict[str, Any], other: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def common_method(methods: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what all of some methods say, e.g. of labels on one scale that differ in their k-points."""
+    return {name: value for name, value in methods[0].items() if all(each.get(name) == value for each in methods)}
+
+
 class BondStrengthsData(orm.ArrayData):
     """The ICOHP of every bond of one structure, in eV; negative is bonding, -ICOHP is the bond strength.
 
@@ -40,9 +46,10 @@ class BondStrengthsData(orm.ArrayData):
     ``icohp`` (n, n_spin) in eV. Predictions also carry ``std`` (n,) in eV and ``extrapolated`` (n,), true where the
     bond lies outside what the model was trained on.
 
-    Attributes: ``method`` (what made the numbers: engine, version, functions projected on, basis, pseudopotentials),
-    ``spilling`` (the charge spilling as a fraction, labels only), ``n_bonds``, ``n_atoms``, ``bond_types`` (number of
-    bonds of each type), ``units``.
+    Attributes: ``method`` (what made the numbers: engine, version, functions projected on, basis, pseudopotentials, and
+    in ``pw`` the cut-offs in Ry, smearing and k-points of pw.x, which are no matter of the scale), ``spilling`` (the
+    charge spilling as a fraction, labels only), ``n_bonds``, ``n_atoms``, ``bond_types`` (number of bonds of each
+    type), ``units``.
     """
 
     @classmethod

@@ -10,7 +10,7 @@ import numpy as np
 from aiida import orm
 from ase import Atoms
 
-from aiida_getl.data.bonds import BondStrengthsData, same_scale, scale_difference
+from aiida_getl.data.bonds import BondStrengthsData, common_method, same_scale, scale_difference
 from aiida_getl.data.dbi import mixture
 from aiida_getl.learning.dataset import BondTable, concatenate, table_of_structure
 from aiida_getl.learning.settings import DEFAULTS, default_descriptors
@@ -74,7 +74,7 @@ def _one_method(methods: list[tuple[str, dict[str, Any]]], settings: Mapping[str
     first, method = methods[0]
     other = next(((name, each) for name, each in methods if not same_scale(each, method)), None)
     if other is None:
-        return method
+        return common_method([each for _, each in methods])
     if not settings.get("mixed_methods", False):
         why = scale_difference(method, other[1])
         raise ValueError(

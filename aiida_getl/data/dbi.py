@@ -10,6 +10,7 @@ from aiida.common import exceptions
 from numpy.typing import NDArray
 
 from aiida_getl.data.arrays import to_node_name
+from aiida_getl.data.bonds import same_scale
 from aiida_getl.learning.dataset import BondTable
 
 COLUMNS = ("distance", "strength", "atom_i", "atom_j", "translation", "structure")
@@ -17,9 +18,13 @@ UNITS = {"distance": "Å", "strength": "eV"}
 
 
 def mixture(methods: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the method of labels that were made by several, each of them once."""
+    """Return the method of labels that were made by several, one of each scale."""
     single = [part for method in methods for part in method.get("mixed", [method])]
-    return {"mixed": [method for k, method in enumerate(single) if method not in single[:k]]}
+    parts: list[dict[str, Any]] = []
+    for method in single:
+        if not any(same_scale(method, part) for part in parts):
+            parts.append(method)
+    return {"mixed": parts}
 
 
 class DbiData(orm.ArrayData):

@@ -13,6 +13,7 @@ from aiida.engine import ExitCode
 from aiida.parsers import Parser
 from numpy.typing import NDArray
 
+from aiida_getl.calculations.pw_run import describe_run, describe_settings
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.lobster.charge import read_charges
 from aiida_getl.lobster.cohpcar import read_cohpcar
@@ -23,6 +24,7 @@ from aiida_getl.lobster.lobsterout import Lobsterout, read_lobsterout
 from aiida_getl.lobster.matching import match_curves, match_orbitals, match_values
 from aiida_getl.parsers.last_words import find_cause, read_end
 from aiida_getl.parsers.sanitise import read_json, sanitise
+from aiida_getl.quantumespresso.completion import icohp_window, integrates_curves, window_warning
 from aiida_getl.quantumespresso.kpoints import KPoints, lumped_pairs, regular_grid
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
@@ -50,8 +52,9 @@ class LobsterParser(Parser):
         self.report = Lobsterout.empty()
         self.extra = read_json(self._read("getl-cohp.json", LARGEST_REPORT) or "")
         self.icohps_complete = False
+        self.lobsterin = self._read_lobsterin()
         exit_code = self._parse()
-        content = results(self.report, self.extra, self.unread)
+        content = results(self.report, self.extra, self.unread, self._warnings())
         self.out("results", orm.Dict(content | {"icohps_complete": self.icohps_complete}))
         # The scheduler's verdict (walltime, memory) says more about an unfinished run than its files do.
         return self.node.exit_code if self.node.exit_status is not None else exit_code
@@ -262,23 +265,40 @@ class LobsterParser(Parser):
             return None
 
     def _method(self, log: Lobsterout) -> dict[str, Any]:
-        """Return what defines the scale of the numbers: labels that differ in it must not be mixed."""
-        lobsterin = Lobsterin.from_dict(self.node.inputs.parameters.get_dict())
+        """Return what the numbers were made with, and first what defines their scale."""
         used = {element: list(dict.fromkeys(name[:2] for name in names)) for element, names in log.basis.items()}
-        asked = {element: list(shells) for element, shells in lobsterin.basis_functions.items()}
+        asked = {element: list(shells) for element, shells in self.lobsterin.basis_functions.items()}
         scf = self.node.inputs.parent_folder.creator
         pseudos: dict[str, set[str]] = {}
         for pseudo in dict(scf.inputs.pseudos).values() if scf and "pseudos" in scf.inputs else ():
             pseudos.setdefault(pseudo.element, set()).add(pseudo.md5)  # kinds such as Fe1 and Fe2 may share one
-        functions = {"projections": self.extra["projections"]} if "projections" in self.extra else {}
+        more = {"projections": self.extra["projections"]} if "projections" in self.extra else {}
+        if log.engine == "LOBSTER" and integrates_curves(log.version):
+            more["window"] = icohp_window(self.lobsterin, describe_run(self.node.inputs.parent_folder))
+        if settings := describe_settings(self.node.inputs.parent_folder):
+            more["pw"] = settings
         return {
             "engine": log.engine,
             "version": log.version,
             "basis_set": log.basis_set,
-            **functions,
+            **more,
             "basis": dict(sorted((used | asked).items())),
             "pseudos": {element: " ".join(sorted(md5s)) for element, md5s in sorted(pseudos.items())},
         }
+
+    def _read_lobsterin(self) -> Lobsterin:
+        """Return the input as it was written: what the parameters left open may have been added."""
+        written = self.node.base.repository
+        if "lobsterin" in written.list_object_names():
+            return Lobsterin.from_text(written.get_object_content("lobsterin"))
+        return Lobsterin.from_dict(self.node.inputs.parameters.get_dict())
+
+    def _warnings(self) -> tuple[str, ...]:
+        """Return what the program itself does not warn of."""
+        if self.report.engine != "LOBSTER":
+            return ()
+        warning = window_warning(self.lobsterin, describe_run(self.node.inputs.parent_folder), self.report.version)
+        return () if warning is None else (warning,)
 
     def _size(self, name: str) -> int:
         repository = self.retrieved.base.repository
@@ -291,18 +311,21 @@ class LobsterParser(Parser):
         return repository.get_object_content(name, "rb").decode(errors="replace")
 
 
-def results(log: Lobsterout, extra: dict[str, Any], unread: dict[str, str]) -> dict[str, Any]:
+def results(
+    log: Lobsterout, extra: dict[str, Any], unread: dict[str, str], warnings: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return the contents of the ``results`` node; spillings as fractions, times in seconds."""
     content = {key: value for key, value in asdict(log).items() if value is not None}
     content["one_core_run"] = log.one_core_run
     if log.cpu_per_wall is not None:
         content["cpu_per_wall"] = round(log.cpu_per_wall, 3)
     if log.one_core_run:
-        content["warnings"] = (
-            *log.warnings,
+        warnings = (
+            *warnings,
             f"{log.threads} threads did the work of one core ({log.cpu_per_wall:.2f} s of processor time per second): "
             "they were bound to one core. Start the program without mpirun, with all cores for its one task.",
         )
+    content["warnings"] = (*log.warnings, *warnings)
     if unread:
         content["unread"] = unread
     if extra:

@@ -46,6 +46,8 @@ class PwRun:
     is_noncollinear
     keeps_wavefunctions
         Whether pw.x left them on disk.
+    lowest_band
+        eV from the Fermi energy (from the highest occupied band where there is none).
     """
 
     atoms: Atoms | None = None
@@ -55,6 +57,7 @@ class PwRun:
     is_gamma_only: bool | None = None
     is_noncollinear: bool | None = None
     keeps_wavefunctions: bool | None = None
+    lowest_band: float | None = None
 
 
 def required_bands(
@@ -66,8 +69,9 @@ def required_bands(
 ) -> int | None:
     """Return how many bands the basis needs: one for every function; None if the basis is not known.
 
-    The basis of elements that ``basisFunctions`` does not name is that of the pseudopotential for ``getl-cohp``, and
-    LOBSTER's own recommendation otherwise, which is not known here.
+    The basis of elements that ``basisFunctions`` does not name is that of the pseudopotential; for LOBSTER only where
+    it is written for it, see :func:`aiida_getl.quantumespresso.completion.complete_lobsterin`. LOBSTER's own
+    recommendation is not known here.
 
     Raises
     ------
@@ -77,16 +81,28 @@ def required_bands(
     total = 0
     for element, count in zip(*np.unique(atoms.get_chemical_symbols(), return_counts=True), strict=True):
         labels = lobsterin.basis_functions.get(str(element))
-        upf = (upfs or {}).get(str(element)) if engine == "getl-cohp" else None
-        if labels is None and upf is None:
-            return None
-        if upf is not None:
+        upf = (upfs or {}).get(str(element))
+        if upf is not None and engine == "getl-cohp":
             projected = projected_shells(upf) if has_projections else slater_projected_shells(upf, labels or ())
             functions = n_functions(default_basis(upf) if labels is None else select_shells(upf, labels, projected))
         else:
-            functions = sum(2 * SUBSHELLS.index(label[1]) + 1 for label in labels or ())
+            if labels is None and upf is not None and engine == "LOBSTER" and not chooses_basis(lobsterin):
+                labels = occupied_shells(upf)
+            if not labels:
+                return None
+            functions = sum(2 * SUBSHELLS.index(label[1]) + 1 for label in labels)
         total += int(count) * functions
     return total
+
+
+def chooses_basis(lobsterin: Lobsterin) -> bool:
+    """Return whether LOBSTER itself is asked to choose the shells that ``basisFunctions`` does not name."""
+    return lobsterin.flag("useRecommendedBasisFunctions") or lobsterin.has("includeOrbitals")
+
+
+def occupied_shells(upf: Upf) -> tuple[str, ...]:
+    """Return the labels of the shells that are occupied in the reference configuration, none if it has no orbitals."""
+    return tuple(shell.label.lower() for shell in upf.chi if shell.occupation > 0)
 
 
 def same_structure(one: Atoms, other: Atoms) -> bool:

@@ -12,7 +12,7 @@ from aiida.plugins import ParserFactory
 from ase.build import bulk
 from ase.io import read
 
-from aiida_getl.data.bonds import same_scale
+from aiida_getl.data.bonds import common_method, same_scale
 from aiida_getl.structures.bonds import find_bonds
 
 #: Of fcc Al with four k-points, cheap and unconverged.
@@ -87,6 +87,7 @@ def test_finished(parse, data_regression):
         "basis_set": "UPF",
         "basis": {"Al": ["3s", "3p"]},
         "pseudos": {},
+        "pw": {"kpoints": {"mesh": [2, 2, 2], "offset": [0.5, 0.5, 0.5]}},
     }
     results = outputs["results"].get_dict()
     del results["getl_cohp"]
@@ -106,6 +107,28 @@ def test_what_was_projected_on_is_part_of_the_method(parse):
     assert (bonds.method["basis_set"], bonds.method["projections"]) == ("Slater", "Slater orbitals")
     assert (others.method["basis_set"], others.method["projections"]) == ("UPF", "orbitals of the pseudopotentials")
     assert not same_scale(bonds.method, others.method)
+
+
+def test_accuracy_is_told_and_is_no_matter_of_the_scale(parse):
+    fine, finer = (parse(kpoints=name)[0]["bonds"].method for name in ("fine", "finer"))
+    assert finer["pw"]["kpoints"] == {"mesh": [3, 3, 3], "offset": [0.0, 0.0, 0.0]}
+    assert fine != finer
+    assert same_scale(fine, finer)
+    assert "pw" not in common_method([fine, finer])
+    assert same_scale(common_method([fine, finer]), fine)
+
+
+@pytest.mark.parametrize(
+    ("version", "start", "window"),
+    [("4.1.0", -100, "from -100 eV"), ("4.1.0", None, "from -10 eV"), ("5.1.1", -100, None)],
+)
+def test_window_of_icohps_is_part_of_the_method_where_they_are_integrals_of_it(parse, version, start, window):
+    lobsterout = FINISHED["lobsterout"].replace("getl-cohp v0.1.0", f"LOBSTER v{version}")
+    parameters = PARAMETERS if start is None else {**PARAMETERS, "COHPstartEnergy": start}
+    method = parse({"lobsterout": lobsterout}, parameters=parameters)[0]["bonds"].method
+    assert method["version"] == version
+    assert method.get("window") == window
+    assert not same_scale(method, {**method, "window": "all occupied bands"})
 
 
 def test_bands_that_are_needed_are_told(parse):

@@ -82,10 +82,16 @@ def test_with_projections_any_pseudopotential_will_do_and_no_wavefunctions():
 
 def test_basis_of_elements_that_are_not_named():
     empty = Lobsterin.from_text("cohpGenerator from 1 to 3")
-    # getl-cohp: the occupied shells; LOBSTER: its own recommendation, unknown here.
-    assert required_bands(ALLOY, empty, upfs(), "getl-cohp") == 7 + 6
-    assert required_bands(ALLOY, empty, upfs(), "LOBSTER") is None
-    assert obstacles(lobsterin=empty, n_bands=1) == []
+    for engine in ("getl-cohp", "LOBSTER"):
+        assert required_bands(ALLOY, empty, upfs(), engine) == 7 + 6
+        assert (
+            "the basis has 13 functions but pw.x computed 1 bands" in obstacles(engine, lobsterin=empty, n_bands=1)[0]
+        )
+    # What LOBSTER chooses is not known here, nor is the basis without pseudopotentials.
+    recommended = Lobsterin.from_text("useRecommendedBasisFunctions\ncohpGenerator from 1 to 3")
+    assert required_bands(ALLOY, recommended, upfs(), "LOBSTER") is None
+    assert required_bands(ALLOY, empty, None, "LOBSTER") is None
+    assert obstacles(lobsterin=recommended, n_bands=1) == []
 
 
 @pytest.mark.parametrize(

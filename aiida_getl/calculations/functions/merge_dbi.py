@@ -7,7 +7,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.engine import ExitCode, calcfunction
 
-from aiida_getl.data.bonds import same_scale
+from aiida_getl.data.bonds import common_method, same_scale
 from aiida_getl.data.dbi import DbiData, mixture
 from aiida_getl.learning.dataset import concatenate
 from aiida_getl.learning.transfer import describe_again
@@ -69,7 +69,7 @@ def merge_dbi(settings, leave_out=None, **dbis):
         left_out += [entry for entry in [*node.left_out, *faulty] if entry not in left_out]
     if not tables:
         return ExitCode(406, "no label remains: all of them are to be left out")
-    merged = DbiData.from_table(concatenate(tables), list(wanted.values()), methods[0], left_out)
+    merged = DbiData.from_table(concatenate(tables), list(wanted.values()), common_method(methods), left_out)
     if not all(node.base.attributes.get("translations_known", True) for node in nodes):
         merged.base.attributes.set("translations_known", False)
     return merged
