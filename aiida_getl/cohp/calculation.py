@@ -60,7 +60,12 @@ class QeBands:
         self.save: QeSave = read_save(path)
         opened = open_projections(self.save, basis or {}, source)
         self.file, self.no_slater = opened.file, opened.no_slater
-        self.orbitals: OrbitalTable = build_orbitals(self.save.species, self.save.upfs, basis, opened.shells)
+        try:
+            self.orbitals: OrbitalTable = build_orbitals(self.save.species, self.save.upfs, basis, opened.shells)
+        except ValueError as error:
+            if self.no_slater is None:
+                raise
+            raise ValueError(f"{error}. On Slater orbitals instead: {self.no_slater}") from None
         self.kpoints = self.save.kpoints
         self.weights = self.save.weights
         self.atom = self.orbitals.atom

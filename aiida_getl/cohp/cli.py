@@ -12,6 +12,7 @@ from aiida_getl import __version__
 from aiida_getl.cohp.run import run
 
 BAD_INPUT = 2
+OUT_OF_MEMORY = 3
 #: Seconds between two lines about the progress.
 REPORT_INTERVAL = 5.0
 
@@ -46,7 +47,7 @@ With Slater orbitals the results are LOBSTER's to within its own scatter between
 pseudopotentials' atomic orbitals, which are others: bonds of Cu come out a sixth weaker, for example.
 OMP_NUM_THREADS sets the number of threads.
 
-exit status: 0 done; 2 bad input (the message names the file, what is wrong, and what to do).
+exit status: 0 done; 2 bad input (the message names the file, what is wrong, and what to do); 3 out of memory.
 """
 
 
@@ -99,6 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"getl-cohp: {error}", file=sys.stderr)
         return BAD_INPUT
+    except MemoryError as error:
+        # Without the colon of the other messages, which are about the input.
+        print(
+            f"getl-cohp ran out of memory ({error}): ask for fewer COHPSteps or bonds, without 'orbitalwise', for no "
+            "curves (skipCar) or COOPs (skipCOOP), or give it more memory",
+            file=sys.stderr,
+        )
+        return OUT_OF_MEMORY
     print((options.output / "lobsterout").read_text(), end="")
     return 0
 

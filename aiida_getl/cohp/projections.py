@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_getl.cohp.save import HARTREE, parse_floats
+from aiida_getl.cohp.save import HARTREE
+from aiida_getl.quantumespresso.fortran import parse_floats
 
 
 class ProjectionFile:
@@ -109,10 +110,14 @@ class ProjectionFile:
         if match is None:
             raise ValueError(f"{self.path} has no <HEADER>: it is not the atomic_proj.xml of projwfc.x")
         header = dict(re.findall(r'([\w-]+)\s*=\s*"([^"]*)"', match.group(1)))
-        self.n_bands = int(header["NUMBER_OF_BANDS"])
-        self.n_kpoints = int(header["NUMBER_OF_K-POINTS"])
-        self.n_spins = int(header["NUMBER_OF_SPIN_COMPONENTS"])
-        self.n_functions = int(header["NUMBER_OF_ATOMIC_WFC"])
+        for name in (names := ("BANDS", "K-POINTS", "SPIN_COMPONENTS", "ATOMIC_WFC")):
+            value = header.get(f"NUMBER_OF_{name}", "")
+            if not re.fullmatch(r"\s*\d{1,9}\s*", value):
+                raise ValueError(
+                    f"{self.path} has no NUMBER_OF_{name} in its <HEADER>, but {value!r}: it is damaged, run projwfc.x "
+                    "again"
+                )
+        self.n_bands, self.n_kpoints, self.n_spins, self.n_functions = (int(header[f"NUMBER_OF_{n}"]) for n in names)
         if self.n_spins not in (1, 2):
             raise ValueError(f"{self.path} is of a non-collinear run: only collinear spin is supported")
 
@@ -127,6 +132,10 @@ class ProjectionFile:
             tag = self._data.find(spin_tag, position, end)
             match = re.search(rb'spin\s*=\s*"\s*(\d)"', self._data[tag : tag + 200])
             spin = int(match.group(1)) - 1 if match else 0
+            if not 0 <= spin < self.n_spins:
+                raise ValueError(
+                    f"{self.path} has a spin {spin + 1} of {self.n_spins}: it is damaged, run projwfc.x again"
+                )
             blocks[spin, count[spin]] = (position, end)
             count[spin] += 1
             position = self._data.find(opening, end)

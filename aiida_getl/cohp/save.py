@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_getl.cohp.symmetry import lacks_images
+from aiida_getl.quantumespresso.fortran import parse_floats
 from aiida_getl.quantumespresso.upf import Upf, read_upf
 
 BOHR = 0.529177210903  #: Å (CODATA 2018, as in QE)
@@ -201,7 +201,10 @@ def _check(save: QeSave, root: ET.Element, schema: Path) -> None:
 def _pseudopotentials(output: ET.Element, path: Path, schema: Path) -> dict[str, Upf]:
     upfs = {}
     for species in _need(output, "atomic_species", schema).findall("species"):
-        file = path / _text(species, "pseudo_file", schema)
+        name = _text(species, "pseudo_file", schema)
+        if not name:
+            raise ValueError(f"{schema} has an empty <pseudo_file>: it is damaged, run pw.x again")
+        file = path / name
         if not file.is_file():
             raise FileNotFoundError(
                 f"{file} is missing: the basis is read from it; copy the pseudopotential of the pw.x run there"
@@ -261,12 +264,3 @@ def _parse(text: str, element: ET.Element, schema: Path) -> NDArray[np.float64]:
     if not values.size or not np.isfinite(values).all():
         raise ValueError(f"{schema} has no finite numbers in <{element.tag}>: it is damaged, run pw.x again")
     return values
-
-
-def parse_floats(text: str) -> NDArray[np.float64]:
-    """Return the numbers of a text written by Fortran, where ``1.0-100`` is a number too."""
-    values = text.split()
-    try:
-        return np.array(values, dtype=float)
-    except ValueError:
-        return np.array([re.sub(r"(?<=\d)([+-]\d{3})$", r"E\1", value) for value in values], dtype=float)

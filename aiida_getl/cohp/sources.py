@@ -16,6 +16,7 @@ from aiida_getl.cohp.projections import ProjectionFile
 from aiida_getl.cohp.save import QeSave
 from aiida_getl.quantumespresso.basis import USE_PROJWFC, projected_shells, slater_projected_shells
 from aiida_getl.quantumespresso.upf import Shell
+from aiida_getl.slater.datasets import DamageError
 from aiida_getl.slater.projections import SlaterProjections
 from aiida_getl.slater.wavefunctions import missing_wavefunctions, wavefunction_file
 
@@ -122,7 +123,8 @@ def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: S
         Shell labels of the elements whose basis was chosen.
     source
         Slater orbitals need the wavefunctions of pw.x (``wfc*.dat``), PAW datasets with their partial waves, and shells
-        that are in the table.
+        that are in the table. ``auto`` does without them, not without a file that was lost or damaged: the numbers
+        would be on another scale.
 
     Raises
     ------
@@ -134,6 +136,8 @@ def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: S
     if source != "projwfc":
         try:
             return _open_slater(save, basis)
+        except DamageError:
+            raise
         except (FileNotFoundError, ValueError) as error:
             if source == "slater":
                 raise
@@ -145,9 +149,13 @@ def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: S
 
 
 def _open_slater(save: QeSave, basis: Mapping[str, Sequence[str]]) -> Opened:
-    for spin, kpoint in np.ndindex(save.energies.shape[:2]):
-        if missing := missing_wavefunctions(wavefunction_file(save.path, spin, kpoint, save.n_spins)):
-            raise FileNotFoundError(missing)
+    n_spins, n_kpoints, _ = save.energies.shape
+    files = [wavefunction_file(save.path, spin, k, n_spins) for spin, k in np.ndindex(n_spins, n_kpoints)]
+    missing = [text for text in map(missing_wavefunctions, files) if text]
+    if len(missing) == len(files):
+        raise FileNotFoundError(missing[0])
+    if missing:
+        raise DamageError(f"{missing[0]} ({len(files) - len(missing)} of {len(files)} such files are there)")
     for name, upf in save.upfs.items():
         if upf.kind != "PAW":
             kind = "ultrasoft" if upf.kind == "US" else "norm-conserving"

@@ -119,6 +119,8 @@ def lumped_with_images(vectors: NDArray[np.float64], cell: NDArray[np.float64], 
     length = np.linalg.norm(vectors, axis=1)
     reach = np.maximum(REACH * length, length.max())
     shifts = _translations(cell, float((length + reach).max()))
+    if not len(shifts):
+        return found
     per_step = max(1, PHASES // len(kpoints.points))
     overlap = np.concatenate(
         [

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from ase.data import chemical_symbols
 
 SUBSHELLS = "spdf"
 
@@ -83,7 +87,7 @@ def read_upf(source: Path | str) -> Upf:
     Raises
     ------
     ValueError
-        For a file that is no UPF version 2, is fully relativistic, or lacks an entry.
+        For a file that is no UPF version 2, is fully relativistic, lacks an entry, or has one that makes no sense.
     """
     name = "the UPF text" if isinstance(source, str) else str(source)
     data = source.encode() if isinstance(source, str) else source.read_bytes()
@@ -102,20 +106,23 @@ def read_upf(source: Path | str) -> Upf:
             "use the scalar-relativistic dataset"
         )
     try:
-        chi = tuple(_shell(attributes) for attributes in _attributes_of(text, r"PP_CHI\.\d+"))
-        if len(chi) != int(header["number_of_wfc"]):
+        element = header["element"].strip().capitalize()
+        if element not in chemical_symbols[1:]:
+            raise ValueError(f"{name} is of {element!r}, which is no element: correct its <PP_HEADER element=...>")
+        chi = tuple(_shell(attributes, name) for attributes in _attributes_of(text, r"PP_CHI\.\d+"))
+        if len(chi) != _integer(header, "number_of_wfc", name):
             raise ValueError(
                 f"{name} announces {header['number_of_wfc']} atomic orbitals but has {len(chi)}: it is damaged or cut "
                 "off, copy it again"
             )
         return Upf(
-            element=header["element"].strip().capitalize(),
-            z_valence=_float(header["z_valence"]),
+            element=element,
+            z_valence=_float(header, "z_valence", name),
             kind=_kind(header),
             functional=" ".join(header.get("functional", "").split()),
             chi=chi,
-            wfc_cutoff=_float(header.get("wfc_cutoff", "0")) or None,
-            rho_cutoff=_float(header.get("rho_cutoff", "0")) or None,
+            wfc_cutoff=_float({"wfc_cutoff": "0", **header}, "wfc_cutoff", name) or None,
+            rho_cutoff=_float({"rho_cutoff": "0", **header}, "rho_cutoff", name) or None,
             md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
             has_partial_waves="<PP_AEWFC.1" in text and "<PP_PSWFC.1" in text,
         )
@@ -130,13 +137,15 @@ def _attributes_of(text: str, tag: str) -> list[dict[str, str]]:
     ]
 
 
-def _shell(attributes: dict[str, str]) -> Shell:
+def _shell(attributes: Mapping[str, str], file: str) -> Shell:
     # The attribute n counts the shells of one l from 1 (a pseudo quantum number): the label has the real one.
     label = attributes.get("label", "").strip().lower()
-    angular = int(attributes["l"])
+    angular = _integer(attributes, "l", file)
+    if not 0 <= angular < len(SUBSHELLS):
+        raise ValueError(f"{file} has an atomic orbital of l = {angular}: only {' '.join(SUBSHELLS)} are known")
     match = re.match(r"(\d)", label)
-    n = int(match.group(1)) if match else int(attributes.get("n", angular + 1))
-    return Shell(f"{n}{SUBSHELLS[angular]}", n, angular, _float(attributes["occupation"]))
+    n = int(match.group(1)) if match else _integer({"n": str(angular + 1), **attributes}, "n", file)
+    return Shell(f"{n}{SUBSHELLS[angular]}", n, angular, _float(attributes, "occupation", file))
 
 
 def _kind(header: dict[str, str]) -> str:
@@ -149,5 +158,22 @@ def _is_true(value: str) -> bool:
     return value.strip(". ").lower().startswith("t")
 
 
-def _float(value: str) -> float:
-    return float(value.strip().lower().replace("d", "e"))
+def _float(attributes: Mapping[str, str], key: str, file: str) -> float:
+    try:
+        value = float(attributes[key].strip().lower().replace("d", "e"))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise _no_number(attributes, key, file)
+    return value
+
+
+def _integer(attributes: Mapping[str, str], key: str, file: str) -> int:
+    try:
+        return int(attributes[key])
+    except ValueError:
+        raise _no_number(attributes, key, file) from None
+
+
+def _no_number(attributes: Mapping[str, str], key: str, file: str) -> ValueError:
+    return ValueError(f"{file} has {key}={attributes[key]!r}, which is no number: it is damaged, copy it again")

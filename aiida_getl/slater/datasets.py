@@ -12,10 +12,16 @@ from scipy.integrate import simpson
 from scipy.special import spherical_jn
 
 from aiida_getl.quantumespresso.basis import USE_PROJWFC
+from aiida_getl.quantumespresso.fortran import parse_floats
 from aiida_getl.slater.orbitals import SlaterOrbital
 
 #: 1/bohr; a cubic spline through form factors at these points is exact to about 1e-7 for the most diffuse orbitals.
 Q_STEP = 0.01
+COPY = "it is damaged, copy it again"
+
+
+class DamageError(ValueError):
+    """A file lacks a part of what it had when it was written: a reason to get it back, not to do without it."""
 
 
 @dataclass(frozen=True)
@@ -82,23 +88,31 @@ def read_paw(path: Path) -> PawDataset:
 
     Raises
     ------
+    DamageError
+        If it has other numbers of projectors or points than it announces, or something else than numbers.
     ValueError
-        If it has none: no PAW dataset, or one without all-electron partial waves.
+        If it has no partial waves: no PAW dataset, or one without all-electron partial waves.
     """
     text = path.read_text(errors="replace")
-    r, rab = _numbers(text, "PP_R", path), _numbers(text, "PP_RAB", path)
+    r = _numbers(text, "PP_R", path)
+    rab = _on_mesh(text, "PP_RAB", path, len(r))
     waves = []
     for match in re.finditer(r"<PP_BETA\.(\d+)\s([^>]*)>", text):
         index, attributes = match.groups()
         angular = re.search(r'angular_momentum\s*=\s*"\s*(\d)', attributes)
         if angular is None:
-            raise ValueError(f"{path} has a projector without angular momentum: it is damaged")
-        projector = _numbers(text, f"PP_BETA.{index}", path)
-        augmentation = _numbers(text, f"PP_AEWFC.{index}", path) - _numbers(text, f"PP_PSWFC.{index}", path)
+            raise DamageError(f"{path} has a projector without angular momentum: {COPY}")
+        projector = _on_mesh(text, f"PP_BETA.{index}", path, len(r))
+        all_electron, pseudo = (_on_mesh(text, f"PP_{kind}WFC.{index}", path, len(r)) for kind in ("AE", "PS"))
+        augmentation = all_electron - pseudo
         # Beyond the sphere both waves are the same, and grow like the regular solution.
         inside = np.abs(augmentation) > 1e-7 * np.abs(augmentation).max()
         augmentation[~inside] = 0.0
         waves.append(PartialWave(int(angular[1]), projector, augmentation))
+    announced = re.search(r'<PP_HEADER\s[^>]*\bnumber_of_proj\s*=\s*"\s*(\d{1,9})\s*"', text)
+    if announced is None or int(announced[1]) != len(waves):
+        number = "no number of projectors" if announced is None else f"{announced[1]} projectors"
+        raise DamageError(f"{path} announces {number} but has {len(waves)}: {COPY}")
     if not waves:
         raise ValueError(f"{path} has no projectors: it is no PAW dataset")
     return PawDataset(r, rab, tuple(waves))
@@ -112,4 +126,17 @@ def _numbers(text: str, tag: str, path: Path) -> NDArray[np.float64]:
             f"waves: take such, or {USE_PROJWFC}"
         )
     body = match.group(0).split(">", 1)[1].rsplit("<", 1)[0]
-    return np.array(body.split(), dtype=float)
+    try:
+        values = parse_floats(body)
+    except ValueError as error:
+        raise DamageError(f"{path} has other things than numbers in <{tag}> ({error}): {COPY}") from None
+    if not np.isfinite(values).all():
+        raise DamageError(f"{path} has numbers that are not finite in <{tag}>: {COPY}")
+    return values
+
+
+def _on_mesh(text: str, tag: str, path: Path, n: int) -> NDArray[np.float64]:
+    values = _numbers(text, tag, path)
+    if len(values) != n:
+        raise DamageError(f"{path} has {len(values)} numbers in <{tag}> for a mesh of {n}: {COPY}")
+    return values

@@ -1,5 +1,6 @@
 """The files of results: whole or absent, and none of an earlier run."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,20 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path):
         write_result(path, "more")
     assert path.read_text() == "whole"
     assert [file.name for file in tmp_path.iterdir()] == ["list"]
+
+
+def test_too_little_memory_is_told(folder):
+    """With 100 MB more than what is loaded; the curves of six bonds take 144 MB."""
+    (folder / "lobsterin").write_text("cohpGenerator from 0.5 to 4.5\nCOHPSteps 1000000\n")
+    program = """
+import resource, sys
+from aiida_getl.cohp.cli import main
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100_000_000,) * 2)
+sys.exit(main([]))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert len(ended.stderr.splitlines()) == 1
+    assert re.match(r"getl-cohp ran out of memory \(.*\): ask for fewer COHPSteps", ended.stderr)
+    assert not read_lobsterout(folder / "lobsterout").finished

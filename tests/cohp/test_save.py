@@ -180,6 +180,27 @@ def test_cut_off_projections_are_refused(make_save, tmp_path):
         ProjectionFile(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('NUMBER_OF_BANDS="9"', "", "has no NUMBER_OF_BANDS in its <HEADER>, but '': it is damaged"),
+        (
+            'NUMBER_OF_ATOMIC_WFC="8"',
+            'NUMBER_OF_ATOMIC_WFC="abc"',
+            "has no NUMBER_OF_ATOMIC_WFC in its <HEADER>, but 'abc'",
+        ),
+        ('spin="1"', 'spin="2"', "has a spin 2 of 1: it is damaged"),
+        ('spin="1"', 'spin="0"', "has a spin 0 of 1: it is damaged"),
+    ],
+)
+def test_headers_without_sense_are_refused(make_save, tmp_path, old, new, message):
+    make_save(tmp_path / "x.save")
+    path = tmp_path / "x.save" / "atomic_proj.xml"
+    rewrite(path, old, new)
+    with pytest.raises(ValueError, match=rf"atomic_proj\.xml {message}"):
+        ProjectionFile(path)
+
+
 def test_finds_the_only_save_folder(make_save, tmp_path):
     with pytest.raises(FileNotFoundError, match="--save"):
         find_save(tmp_path)
@@ -220,6 +241,7 @@ def test_occupations_that_miss_electrons_are_refused(make_save, tmp_path):
         ("<a1>8.0 0.0 0.0", "<a1>8.0 0.0", "too few or too many numbers in <a1>"),
         ("<eigenvalues>", "<eigenvalues>0.0 ", "too few or too many numbers in <eigenvalues>"),
         ("<fermi_energy>0.0", "<fermi_energy>nan", "has no finite numbers in <fermi_energy>"),
+        ("<pseudo_file>C.UPF", "<pseudo_file>", "has an empty <pseudo_file>: it is damaged, run pw.x again"),
         ("<nelec>", "<nelec>much", "has no finite numbers in <nelec>"),
         (' alat="8.0"', "", "lacks the alat of a <atomic_structure>"),
         ("<atom name", "<other name", "has no <atom>: pw.x did not finish"),

@@ -32,7 +32,8 @@ def spoil(save, what):
         "partial waves": ("H.UPF", "2S", "1S"),
     }
     if what == "wavefunctions":
-        (save / "wfc2.dat").unlink()
+        for file in save.glob("wfc*.dat"):
+            file.unlink()
     else:
         file, old, new = changes[what]
         text = (save / file).read_text()
@@ -43,7 +44,7 @@ def spoil(save, what):
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
-        ("wavefunctions", r"wfc2\.dat is missing: run pw\.x again"),
+        ("wavefunctions", r"wfc1\.dat is missing: run pw\.x again"),
         ("NC", r"C\.UPF of C is norm-conserving, and projections on Slater orbitals need PAW datasets"),
         ("US", r"C\.UPF of C is ultrasoft"),
         ("Pd", r"no Slater orbital 5s of Pd: the neutral atom has electrons only in 1s 2s 3s 4s 2p 3p 4p 3d 4d; name"),
@@ -79,6 +80,34 @@ def test_what_was_asked_for_needs_no_reason(folder):
     assert main(["--projections", "projwfc"]) == 0
     assert json.loads((folder / "getl-cohp.json").read_text())["no_slater_orbitals"] is None
     assert "not on Slater orbitals" not in (folder / "lobsterout").read_text()
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("what", ["a wavefunction", "a projector"])
+def test_what_was_lost_is_no_reason_for_another_scale(folder, capsys, carbon_upf, what):
+    save = folder / "out" / "aiida.save"
+    reason = r"wfc3\.dat is missing: run pw\.x again.* \(2 of 3 such files are there\)"
+    if what == "a wavefunction":
+        (save / "wfc3.dat").unlink()
+    else:
+        spoil(save, "partial waves")
+        (save / "C.UPF").write_text(carbon_upf.read_text().replace("PP_BETA.1", "PP_BETA_1"))
+        reason = r"C\.UPF announces 4 projectors but has 3: it is damaged"
+    for source in ("auto", "slater"):
+        assert main(["--projections", source]) == 2
+        assert re.search(reason, capsys.readouterr().err)
+    assert main(["--projections", "projwfc"]) == 0
+
+
+def test_functions_that_neither_source_has(folder, capsys):
+    spoil(folder / "out" / "aiida.save", "wavefunctions")
+    (folder / "lobsterin").write_text(LOBSTERIN + "basisFunctions C 2s 2p 3d\n")
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert "3d of C is not in its pseudopotential, which has 2s 2p" in said
+    assert re.search(r"On Slater orbitals instead: .*wfc1\.dat is missing", said)
+    assert main(["--projections", "projwfc"]) == 2
+    assert "Slater" not in capsys.readouterr().err
 
 
 def test_shells_of_the_core_are_refused(folder, capsys):

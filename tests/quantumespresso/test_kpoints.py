@@ -92,6 +92,7 @@ def test_images_that_are_not_listed():
     assert not lumped_with_images(one, cell, regular_grid((3, 3, 3))).any()
     assert lumped_with_images(np.concatenate([one, one - 2 * cell[:1]]), cell, regular_grid((2, 2, 2))).all()
     assert not len(lumped_with_images(np.empty((0, 3)), cell, GAMMA))
+    assert not lumped_with_images(one, 10 * cell, GAMMA).any()
 
 
 def test_a_bond_and_the_same_one_backwards():

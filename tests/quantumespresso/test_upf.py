@@ -62,6 +62,17 @@ def test_kinds(header, kind):
         (ZR[: ZR.index("<PP_CHI.6")], "announces 6 atomic orbitals but has 5"),
         (ZR.replace('has_so="F"', 'has_so="T"'), "fully relativistic"),
         (ZR.replace("z_valence", "zval"), "lacks the attribute 'z_valence'"),
+        (ZR.replace("1.200E+001", "abc"), "the UPF text has z_valence='abc', which is no number: it is damaged, copy"),
+        (ZR.replace("1.200E+001", "nan"), "z_valence='nan', which is no number"),
+        (ZR.replace("2.67d2", "?"), r"rho_cutoff='\?', which is no number"),
+        (ZR.replace('number_of_wfc="6"', 'number_of_wfc="six"'), "number_of_wfc='six', which is no number"),
+        (ZR.replace('l="3" occupation="-1.0"', 'l="3" occupation="?"'), r"occupation='\?', which is no number"),
+        (ZR.replace('l="2"', 'l="7"'), "an atomic orbital of l = 7: only s p d f are known"),
+        (ZR.replace('l="2"', 'l="-1"'), "an atomic orbital of l = -1"),
+        (ZR.replace('l="2"', 'l="d"'), "l='d', which is no number"),
+        (ZR.replace('label="4D" l="2" occupation="2.0" n="3"', 'label="" l="2" occupation="2.0" n="x"'), "has n='x'"),
+        (ZR.replace('element="Zr"', 'element="Xx"'), "is of 'Xx', which is no element: correct its <PP_HEADER"),
+        (ZR.replace('element="Zr"', 'element="X"'), "is of 'X', which is no element"),
     ],
 )
 def test_refuses(text, message):

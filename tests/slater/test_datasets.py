@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import spherical_jn
 
-from aiida_getl.slater.datasets import read_paw
+from aiida_getl.slater.datasets import DamageError, read_paw
 from aiida_getl.slater.orbitals import slater_orbital
 
 pytestmark = pytest.mark.engines
@@ -61,7 +61,9 @@ def test_transforms_are_integrals(carbon_upf):
             r"PP_AEWFC\.2",
             r"has no <PP_AEWFC\.2>, and projections on Slater orbitals need PAW datasets.*have projwfc\.x",
         ),
-        (r"PP_BETA", "has no projectors: it is no PAW dataset"),
+        (r"PP_BETA", r"C\.UPF announces 4 projectors but has 0: it is damaged, copy it again"),
+        (r"PP_BETA\.1", r"C\.UPF announces 4 projectors but has 3: it is damaged"),
+        (r"number_of_proj=", r"C\.UPF announces no number of projectors but has 4: it is damaged"),
         (r"angular_momentum=", "projector without angular momentum: it is damaged"),
     ],
 )
@@ -70,3 +72,18 @@ def test_files_without_what_is_needed_are_refused(carbon_upf, tmp_path, pattern,
     path.write_text(re.sub(pattern, "other", carbon_upf.read_text()))
     with pytest.raises(ValueError, match=message):
         read_paw(path)
+
+
+def test_numbers_that_are_lost_are_missed(carbon_upf, tmp_path):
+    path, text = tmp_path / "C.UPF", carbon_upf.read_text()
+    body = re.search(r"<PP_PSWFC\.3[^>]*>\s*(\S+)", text)
+    for number, message in (
+        ("", r"C\.UPF has (\d+) numbers in <PP_PSWFC\.3> for a mesh of (\d+)"),
+        ("abc", r"C\.UPF has other things than numbers in <PP_PSWFC\.3> .*'abc'"),
+        ("nan", r"C\.UPF has numbers that are not finite in <PP_PSWFC\.3>"),
+    ):
+        path.write_text(text[: body.start(1)] + number + text[body.end(1) :])
+        with pytest.raises(DamageError, match=f"{message}.*it is damaged, copy it again"):
+            read_paw(path)
+    path.write_text(text[: body.start(1)] + "1.0-100" + text[body.end(1) :])
+    assert len(read_paw(path).waves) == 4
