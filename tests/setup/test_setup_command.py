@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -67,12 +66,10 @@ def test_check_is_content_after_setup(shell, first_setup):
 
 
 @pytest.mark.engines
-def test_setup_again_is_quick_and_changes_nothing(shell, first_setup):
-    start = time.monotonic()
+def test_setup_again_changes_nothing(shell, first_setup):
     done = shell("aiida-getl", "setup")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "created" not in done.stdout
-    assert time.monotonic() - start < 20
 
 
 @pytest.mark.engines
