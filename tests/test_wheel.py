@@ -58,13 +58,13 @@ def installed(wheel_path, tmp_path_factory):
     """The folder with the wheel installed, and a function that runs Python there and gives what it printed."""
     target, elsewhere = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("elsewhere")
     options = ["--no-deps", "--no-index", "--disable-pip-version-check", "--quiet", "--target", str(target)]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel_path)], check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel_path)], check=True, timeout=1800)
     # Before the environment of the tests, in which the sources are installed.
     environment = {**os.environ, "PYTHONPATH": str(target), "AIIDA_PATH": str(elsewhere)}
 
     def run(*arguments):
         command = [sys.executable, *map(str, arguments)]
-        done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=1800)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

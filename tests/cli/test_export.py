@@ -126,7 +126,7 @@ def test_archive_predicts_the_same_in_another_profile(campaign, call, tmp_path):
     bin_folder = os.path.dirname(sys.executable)
 
     def run(*command):
-        process = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        process = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=900)
         assert process.returncode == 0, process.stdout + process.stderr
         return process.stdout
 

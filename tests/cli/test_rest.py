@@ -41,7 +41,7 @@ def ask(url, body=None):
     """The answer to a GET, or to a POST of JSON."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"} if body else {})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=900) as answer:
         return answer.read()
 
 

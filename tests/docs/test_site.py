@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_site_builds_without_warnings(tmp_path):
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-j", "2", str(ROOT / "docs"), str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=1800)
     assert run.returncode == 0, run.stderr
     text = (tmp_path / "reference" / "workflows.html").read_text()
     assert "GetlWorkChain" in text

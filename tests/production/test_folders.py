@@ -73,11 +73,11 @@ def test_folder_that_is_read_only(change_options, scf, folder, wait):
     assert not list(folder.iterdir())
 
     # Played too soon it is refused again; nothing is lost.
-    play_processes([job], timeout=60)
+    play_processes([job], timeout=300)
     wait(lambda: orm.load_node(job.pk).paused, "the upload to be refused again")
 
     folder.chmod(0o777)
-    play_processes([job], timeout=60)
+    play_processes([job], timeout=300)
     wait(lambda: node.is_terminated, "the end of the process")
     assert node.is_finished_ok, node.exit_message
     assert [called.uuid for called in node.called if isinstance(called, orm.CalcJobNode)] == [job.uuid]

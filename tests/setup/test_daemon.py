@@ -13,5 +13,5 @@ def test_daemon_runs_lammps(submit_and_await, lammps_code):
     builder.code = lammps_code
     builder.script = SinglefileData.from_string("units metal\nprint 'it runs'\n", filename="in.lmp")
     builder.metadata.options.resources = {"num_machines": 1}
-    node = submit_and_await(submit(builder), timeout=60)
+    node = submit_and_await(submit(builder), timeout=900)
     assert "it runs" in node.outputs.retrieved.get_object_content("lammps.out")

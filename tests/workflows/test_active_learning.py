@@ -173,7 +173,7 @@ def test_stopped_by_a_person_while_it_waits(builder, started_daemon_client):
 def test_a_killed_loop_takes_no_decision(builder, started_daemon_client):
     node = submit(builder(overrides={"mode": "ask"}))
     await_that(lambda: orm.load_node(node.pk).paused)
-    kill_processes([node], timeout=10)
+    kill_processes([node], timeout=300)
     await_that(lambda: orm.load_node(node.pk).is_terminated)
     result = CliRunner().invoke(main, ["proposal", "approve", str(node.pk)])
     assert result.exit_code == 1
