@@ -12,6 +12,7 @@ from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.augment import augment
 from aiida_getl.calculations.functions.derive_seeds import derive_seeds
+from aiida_getl.calculations.functions.record_failed_run import record_failed_run
 from aiida_getl.calculations.functions.record_failure import record_failure
 from aiida_getl.structures.composition import parse_composition
 from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
@@ -47,8 +48,8 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
     """The whole loop on one composition.
 
     `n_runs` melt-quench runs, each with the sub-runs asked for (as quenched and deformed), are labelled, a model is
-    trained and validated on them, and the bond strengths of a separately quenched large cell are predicted. A label
-    that fails is left out and recorded, unless more than `failures_max` do. Beside the large cell no more than
+    trained and validated on them, and the bond strengths of a separately quenched large cell are predicted. A run or
+    label that fails is left out and recorded, unless more than `failures_max` do. Beside the large cell no more than
     `max_concurrent` runs, and then labels, are under way.
     """
 
@@ -98,7 +99,13 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
             validator=at_least(1),
             **to_node,
         )
-        spec.input("failures_max", valid_type=orm.Int, help="Labels that may fail.", validator=at_least(0), **to_node)
+        spec.input(
+            "failures_max",
+            valid_type=orm.Int,
+            help="Runs and labels that may fail; a run, whose cells are then missing, counts once.",
+            validator=at_least(0),
+            **to_node,
+        )
         spec.expose_inputs(MeltQuenchWorkChain, namespace="melt_quench", exclude=FROM_PARENT)
         spec.expose_inputs(MeltQuenchWorkChain, namespace="large", exclude=FROM_PARENT)
         spec.expose_inputs(LabelWorkChain, namespace="label", exclude=("structure",))
@@ -125,7 +132,9 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
 
         spec.exit_code(401, "ERROR_GENERATE_FAILED", message="A melt-quench run failed: {reason}")
         spec.exit_code(
-            402, "ERROR_TOO_MANY_FAILURES", message="{failed} labels failed, {allowed} were allowed; the last: {reason}"
+            402,
+            "ERROR_TOO_MANY_FAILURES",
+            message="{failed} runs and labels failed, {allowed} were allowed; the last: {reason}",
         )
         spec.exit_code(403, "ERROR_ETL_FAILED", message="No model could be trained: {reason}")
         spec.exit_code(404, "ERROR_INFERENCE_FAILED", message="The large cell could not be predicted: {reason}")
@@ -183,10 +192,7 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
         return self.inputs.max_concurrent.value
 
     def goes_on(self) -> bool:
-        """Whether nothing failed, beyond the labels that may."""
-        process_class, allowed = (
-            (MeltQuenchWorkChain, 0) if self.ctx.queue == "runs" else (LabelWorkChain, self.inputs.failures_max.value)
-        )
+        """Whether no more runs and labels failed than may; the large cell is for later."""
         failed = {
             "or": [
                 {"attributes.exit_status": {">": 0}},
@@ -194,8 +200,13 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
             ]
         }
         query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": self.node.pk}, tag="parent")
-        query.append(process_class, with_incoming="parent", filters=failed)
-        return query.count() <= allowed
+        query.append(
+            (MeltQuenchWorkChain, LabelWorkChain),
+            with_incoming="parent",
+            filters=failed,
+            edge_filters={"label": {"!==": "large"}},
+        )
+        return query.count() <= self.inputs.failures_max.value
 
     def submit_child(self, name: str) -> orm.ProcessNode:
         """Submit a run or a label."""
@@ -212,7 +223,7 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
 
     def _cells(self) -> list[tuple[str, str]]:
         """Return run and sub-run of all cells to label."""
-        return [(run, sub_run) for run in self._runs() for sub_run in self.inputs.sub_runs]
+        return [(run, sub_run) for run in self.ctx.quenched for sub_run in self.inputs.sub_runs]
 
     def _labels(self) -> list[tuple[tuple[str, str], orm.ProcessNode]]:
         """Return run, sub-run and process of all labels; none was submitted after too many had failed."""
@@ -243,21 +254,38 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
         return self.submit(MeltQuenchWorkChain, **inputs)
 
     def inspect_runs(self):
-        """Stop if a run failed; go on with the labels."""
+        """Go on with the labels of the runs that came to their end, if no more failed than may."""
         children = self.find_children()
-        for process in (children[run] for run in self._runs() if run in children):
-            if not process.is_finished_ok:
-                return self.exit_codes.ERROR_GENERATE_FAILED.format(reason=describe(process))
+        runs = {run: children[run] for run in self._runs() if run in children}
+        failed = {run: process for run, process in runs.items() if not process.is_finished_ok}
+        for run, process in failed.items():
+            self.report(f"no glass from {run}: {describe(process)}")
+        allowed = self.inputs.failures_max.value
+        if len(failed) > allowed or len(failed) == len(runs):
+            last = describe([*failed.values()][-1])
+            reason = f"{last} ({len(failed)} of {len(runs)} runs failed, {allowed} were allowed)"
+            return self.exit_codes.ERROR_GENERATE_FAILED.format(reason=reason)
+        self.ctx.quenched = [run for run in runs if run not in failed]
+        # A cell that there is none of is missing for the reason of its run.
+        self.ctx.failures = {
+            run: dict.fromkeys(
+                self.inputs.sub_runs,
+                record_failed_run(self.inputs.composition, self.ctx.seeds[run], orm.Str(describe(process))),
+            )
+            for run, process in failed.items()
+        }
         self.start_queue("labels")
         return None
 
     def inspect_labels(self):
         """Go on without the labels that failed, within the budget."""
-        failures, n_labels, reason = {}, 0, ""
+        failures, n_labels, reason = dict(self.ctx.failures), 0, ""
+        failed = len(failures)
         for (run, sub_run), process in self._labels():
             if process.is_finished_ok:
                 n_labels += 1
                 continue
+            failed += 1
             reason = describe(process)
             self.report(f"no label for {run} {sub_run}: {reason}")
             if "failure" in process.outputs:
@@ -267,7 +295,7 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
             failures.setdefault(run, {})[sub_run] = failure
         self.ctx.failures = failures
         self.out("failures", failures)
-        failed, allowed = sum(len(cells) for cells in failures.values()), self.inputs.failures_max.value
+        allowed = self.inputs.failures_max.value
         if failed > allowed or not n_labels:
             return self.exit_codes.ERROR_TOO_MANY_FAILURES.format(failed=failed, allowed=allowed, reason=reason)
         return None

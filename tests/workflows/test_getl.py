@@ -11,10 +11,12 @@ from aiida.engine import run_get_node
 from aiida.manage.caching import enable_caching
 from click.testing import CliRunner
 
+from aiida_getl.calculations.functions.derive_seeds import derive_seeds
 from aiida_getl.cli import main
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
+from aiida_getl.lammps.script import derive_seed
 from aiida_getl.provenance import trace
 from aiida_getl.workflows.getl import GetlWorkChain
 
@@ -28,6 +30,7 @@ SHORT = {
         "frames": 4,
     }
 }
+ONCE = {**SHORT, "max_restarts": 0}
 CHEAP = {"ecutwfc": 25.0, "ecutrho": 150.0, "conv_thr_per_atom": 1e-3, "r_max": 3.4, "spilling_max": 0.5}
 #: Before pw.x: where the cell is deformed and a file is there, hardly a file can be written. OpenMPI is kept from it.
 FAULT = """\
@@ -186,9 +189,40 @@ def check_cache(found, builder):
     # The fourth takes the place of the second that fails, before the third does.
     n_failed = sum(len(cells) for cells in refused.outputs.failures.values())
     assert n_failed in (3, 4)
-    assert f"{n_failed} labels failed, 2 were allowed; the last: LabelWorkChain" in refused.exit_message
+    assert f"{n_failed} runs and labels failed, 2 were allowed; the last: LabelWorkChain" in refused.exit_message
     assert "spilling" in refused.exit_message
     assert all(job.base.caching.is_created_from_cache for job in jobs(refused))
+
+
+@pytest.mark.slow
+@pytest.mark.engines
+def test_a_run_that_failed_leaves_the_others(builder):
+    seed = derive_seed(derive_seeds(orm.Int(5), orm.Int(2))["run_0"].value, "velocities")
+    fault = f"grep -qwE '{seed}' *.in && exit 1\ntrue"
+    inputs = builder(
+        overrides={"melt_quench": ONCE, "sub_runs": ["as_quenched"], "failures_max": 1, "large_n_atoms": 16},
+        options={"lammps": {**SERIAL, "prepend_text": fault}, "label": SERIAL},
+    )
+    outputs, node = run_get_node(inputs)
+    assert node.is_finished_ok, node.exit_message
+    assert "MeltQuenchWorkChain" in outputs["failures"]["run_0"]["as_quenched"]["reason"]
+    assert [entry["run"] for entry in outputs["dbi"].structures] == ["run_1"]
+    left_out = [(entry["run"], entry["sub_run"]) for entry in outputs["dbi"].left_out if "n_bonds" not in entry]
+    assert left_out == [("run_0", "as_quenched")]
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("allowed", "submitted"), [(0, 1), (2, 2)], ids=["too many", "all"])
+def test_ends_before_the_labels_where_too_many_runs_failed(builder, allowed, submitted):
+    """The large cell fails as well, which is no reason to try no run."""
+    inputs = builder(
+        overrides={"melt_quench": ONCE, "large": ONCE, "failures_max": allowed, "max_concurrent": 1},
+        options={"lammps": {**SERIAL, "prepend_text": "exit 1"}, "label": SERIAL},
+    )
+    _, node = run_get_node(inputs)
+    assert node.exit_status == 401
+    assert f"({submitted} of {submitted} runs failed, {allowed} were allowed)" in node.exit_message
+    assert not [child for child in node.called if child.process_label == "LabelWorkChain"]
 
 
 @pytest.mark.parametrize(
