@@ -202,6 +202,10 @@ def listening() -> Iterator[None]:
         LOGGER.removeHandler(printer)
 
 
+#: Bonds of a large database agree with others by chance, a few in a thousand.
+SHARE_BY_CHANCE = 0.01
+
+
 def describe_validation(validation: dict[str, Any]) -> str:
     """Return the table of a validation or evaluation, with what it could not test."""
     from aiida_getl.learning.tables import format_comparison
@@ -220,6 +224,11 @@ def describe_validation(validation: dict[str, Any]) -> str:
         f"Repeated    {share:.0%} of the {name} bonds stand in another group too: is a structure there twice?"
         for name, share in validation.get("shared", {}).items()
         if share > 0.0
+    ]
+    lines += [
+        f"Repeated    {share:.0%} of the {name} bonds stand in the training data too: is a structure there twice?"
+        for name, share in validation.get("repeated", {}).items()
+        if share >= SHARE_BY_CHANCE
     ]
     return "\n".join(lines)
 

@@ -15,6 +15,8 @@ from aiida_getl.data.model import BondModelData
 from aiida_getl.exchange.predictions import BondRecords
 from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.model import EtlModel
+from aiida_getl.learning.repeated import repeated_bonds, repeated_structures, shares_of_types
+from aiida_getl.structures.checks import check_open_boundaries, check_separation
 
 
 def bonds_of_prediction(records: BondRecords, symbols: list[str], model) -> BondStrengthsData:
@@ -55,20 +57,35 @@ def trained_model(model: EtlModel, validation: orm.Dict, dbi) -> BondModelData:
     return BondModelData.from_model(model, validation.get_dict(), dbi.uuid, dbi.base.attributes.get("method"))
 
 
-def unseen_labels(dbi, training) -> tuple[BondTable, list[Atoms], dict[str, int]]:
+def unseen_labels(dbi, training) -> tuple[BondTable, list[Atoms], dict[str, Any]]:
     """Return (table, structures, counts) of the labels of a database that another one does not hold.
+
+    The same label may have been imported twice, under another name or from an export: it is known by its bonds, too.
+    The counts are ``n_seen``, ``n_unseen``, and ``repeated``, the share of the remaining bonds by bond type that the
+    other database holds nevertheless.
 
     :param training: ``getl.dbi``, or None to keep all.
     :raises ValueError: if there are none.
     """
     table = dbi.get_table(descriptors=False)
-    seen = set() if training is None else {entry["label_id"] for entry in training.structures}
-    unseen = [entry["label_id"] not in seen for entry in table.structures]
-    if not any(unseen):
+    if training is None:
+        seen, repeated = np.zeros(len(table.structures), dtype=bool), np.zeros(len(table), dtype=bool)
+    else:
+        repeated = repeated_bonds(table, training.get_table(descriptors=False))
+        known = {entry["label_id"] for entry in training.structures}
+        seen = np.array([entry["label_id"] in known for entry in table.structures])
+        seen |= repeated_structures(table, repeated)
+    if seen.all():
         raise ValueError("the model was trained on all of these labels: its errors on them would say nothing")
     structures = [orm.load_node(entry["structure_id"]).get_ase() for entry in table.structures]
-    counts = {"n_seen": unseen.count(False), "n_unseen": unseen.count(True)}
-    return table.select(np.array(unseen)[table.structure]), structures, counts
+    kept = ~seen[table.structure]
+    unseen = table.select(kept)
+    counts = {
+        "n_seen": int(seen.sum()),
+        "n_unseen": int((~seen).sum()),
+        "repeated": shares_of_types(unseen, repeated[kept]),
+    }
+    return unseen, structures, counts
 
 
 def metrics_nodes(arrays: dict[str, NDArray], attributes: dict[str, Any]) -> tuple[orm.Dict, orm.ArrayData]:
@@ -87,8 +104,17 @@ def tuned(found: dict[str, Any], candidates: list[dict[str, Any]], settings: dic
 def to_atoms(structure, frame: int | None = None) -> Atoms:
     """Return the structure of a ``StructureData``, or a frame of a ``TrajectoryData``, counted from 0.
 
-    :raises ValueError: for a frame that does not exist, or a trajectory of several where none is named.
+    :raises ValueError: for a frame that does not exist, a trajectory of several where none is named, atoms on each
+        other, or a structure that is not periodic and would be bonded through its boundary.
     """
+    atoms = _get_frame(structure, frame)
+    name = f"structure <{structure.pk}>" if frame is None else f"structure <{structure.pk}>, frame {frame},"
+    check_separation(atoms, name)
+    check_open_boundaries(atoms, name)
+    return atoms
+
+
+def _get_frame(structure, frame: int | None) -> Atoms:
     if isinstance(structure, orm.StructureData):
         if frame not in (None, 0):
             raise ValueError(f"there is no frame {frame}: the structure is a single one")

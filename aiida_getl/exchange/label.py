@@ -27,6 +27,7 @@ from aiida_getl.lobster.icohplist import DISTANCE_TOLERANCE, IcohpList, read_ico
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.lobster.lobsterout import read_lobsterout
 from aiida_getl.structures.bonds import BondList, bond_types, bond_vectors, find_bonds
+from aiida_getl.structures.checks import check_open_boundaries, check_separation
 
 #: What a file is for. Only the first two are needed.
 ROLES = ("structure", "icohplist", "lobsterout", "lobsterin", "scf_input", "scf_output")
@@ -112,8 +113,8 @@ def sha256(path: Path) -> str:
 
 
 def read_structure(path: Path) -> Atoms:
-    """Return the last structure of a file, see :func:`read_frames`."""
-    return _read(path, -1)[0]
+    """Return the last structure of a file, taken as periodic; see :func:`read_frames`."""
+    return _periodic(_read(path, -1)[0])
 
 
 def read_frames(path: Path) -> list[Atoms]:
@@ -122,9 +123,13 @@ def read_frames(path: Path) -> list[Atoms]:
     Raises
     ------
     ValueError
-        For a file that ASE cannot read, or a structure without a cell.
+        For a file that ASE cannot read, or a structure without a cell, with atoms on each other, or that is not
+        periodic and would be bonded through its boundary.
     """
-    return _read(path, ":")
+    frames = _read(path, ":")
+    for number, atoms in enumerate(frames):
+        check_open_boundaries(atoms, path.name if len(frames) == 1 else f"{path.name}, frame {number},")
+    return [_periodic(atoms) for atoms in frames]
 
 
 def _read(path: Path, index: int | str) -> list[Atoms]:
@@ -145,14 +150,19 @@ def _read(path: Path, index: int | str) -> list[Atoms]:
     frames = found if isinstance(found, list) else [found]
     if not frames or not all(len(frame) for frame in frames):
         raise ValueError(f"{path.name} holds no atoms")
-    for atoms in frames:
+    for number, atoms in enumerate(frames):
         if abs(atoms.cell.volume) < 1e-6:
             raise ValueError(f"{path.name} has no cell: bonds between periodic images need one (Lattice=... in an XYZ)")
         if not np.isfinite(atoms.positions).all():
             raise ValueError(f"{path.name} has positions that are no numbers")
         if not atoms.numbers.all():
             raise ValueError(f"{path.name} has atoms of no known element: name them by chemical symbols")
-    return [Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True) for atoms in frames]
+        check_separation(atoms, path.name if len(frames) == 1 else f"{path.name}, frame {number}")
+    return frames
+
+
+def _periodic(atoms: Atoms) -> Atoms:
+    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
 
 
 def read_label(files: Mapping[str, Path], status: int | None = None) -> Label:
@@ -178,8 +188,8 @@ def read_label(files: Mapping[str, Path], status: int | None = None) -> Label:
         raise Unlabelled(f"{bad}; its ICOHPLIST.lobster is not used")
     if "structure" not in files:
         raise ValueError("there is no structure file")
-    frames = read_frames(files["structure"])
-    atoms = frames[-1]
+    frames = _read(files["structure"], ":")
+    atoms = _periodic(frames[-1])
     path = files["icohplist"]
     try:
         icohps = read_icohplist(read_text(path))
@@ -199,6 +209,9 @@ def read_label(files: Mapping[str, Path], status: int | None = None) -> Label:
     if "lobsterout" in files:
         _check_completeness(icohps, bonds, atoms, path.name, files["lobsterout"])
     method, calculation, spilling, notes = _how(files)
+    if not frames[-1].pbc.all():
+        # The list is of a periodic calculation, whatever the file of the structure says.
+        notes.append(f"{files['structure'].name} says that it is not periodic: it was taken as periodic")
     if len(frames) > 1:
         notes.append(f"{files['structure'].name} holds {len(frames)} structures: the last one was taken")
     # The distances of the structure itself have all digits.

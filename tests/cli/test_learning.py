@@ -285,6 +285,25 @@ def test_evaluate_on_another_glass(trained, other_glass, tmp_path):
     assert "was trained on all of these labels" in output
 
 
+def test_evaluate_on_trained_labels_of_another_name(trained, tree, other_glass, tmp_path):
+    """The files of a label that the model was trained on, imported as another run, beside those of a new one."""
+    known = next(tree.rglob("1/2000/0/ICOHPLIST.lobster")).parent
+    for name in ("Cu50Zr50.xyz", "ICOHPLIST.lobster"):
+        (tmp_path / name).write_bytes((known / name).read_bytes())
+    rows = ["Cu50Zr50.xyz,ICOHPLIST.lobster,renamed"]
+    path = tmp_path / "renamed.csv"
+    path.write_text("\n".join(["structure,icohplist,run", *rows]))
+    status, output = call("model", "evaluate", "small", "--on", path, "--results", tmp_path)
+    assert status == 1, output
+    assert "was trained on all of these labels" in output
+    new = other_glass / "ICOHPLIST.lobster"
+    rows.append(f"{other_glass / 'glass.xyz'},{new},new")
+    path.write_text("\n".join(["structure,icohplist,run", *rows]))
+    status, output = call("model", "evaluate", "small", "--on", path, "--results", tmp_path)
+    assert status == 0, output
+    assert "Tested on 1 structures; 1 that it was trained on are left out" in output
+
+
 def test_evaluate_on_groups_left_out(trained, tmp_path):
     dbi = orm.QueryBuilder().append(DbiData, filters={"label": "small"}).one()[0]
     choices = [

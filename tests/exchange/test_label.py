@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase.io import read, write
 
-from aiida_getl.exchange.label import Unlabelled, read_label, read_structure
+from aiida_getl.exchange.label import Unlabelled, read_frames, read_label, read_structure
 from aiida_getl.exchange.original import find_sources
 from aiida_getl.structures.bonds import find_bonds
 
@@ -234,3 +234,20 @@ def test_samples_of_other_versions(reference_data, sample, structure, engine):
     assert len(label.bonds)
     assert (label.method["engine"], label.method["version"]) == engine
     assert len(label.atoms) == len(read(folder / structure, format="vasp"))
+
+
+def test_atoms_on_each_other(tmp_path):
+    path = tmp_path / "cell.extxyz"
+    path.write_text('2\nLattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3\nCu 0 0 0\nZr 3 0 0\n')
+    with pytest.raises(ValueError, match=r"cell\.extxyz: atoms 1 \(Cu\) and 2 \(Zr\) are 0\.00 Å apart"):
+        read_structure(path)
+
+
+def test_a_file_that_says_it_is_not_periodic(files, cell):
+    atoms = cell(1)
+    atoms.pbc = False
+    write(files["structure"], atoms)
+    # The label is of a periodic calculation; of a prediction nothing else would tell.
+    assert read_label(files).notes == ("Cu50Zr50.xyz says that it is not periodic: it was taken as periodic",)
+    with pytest.raises(ValueError, match=r"Cu50Zr50\.xyz is not periodic"):
+        read_frames(files["structure"])
