@@ -210,7 +210,7 @@ class LobsterCalculation(CalcJob):
             settings.get("num_threads")
             or resources.get("num_cores_per_mpiproc")
             or resources.get("num_cores_per_machine")
-            or 1
+            or "${OMP_NUM_THREADS:-1}"  # what the code or the computer says
         )
 
         calcinfo = datastructures.CalcInfo()

@@ -42,6 +42,8 @@ GENERAL_FAULTS = {
     "projwfc": "ERROR_PROJECTION_FAILED",
     "analysis": "ERROR_ANALYSIS_FAILED",
 }
+#: Scheduler options of pw.x that the analysis shares unless it is given its own.
+SHARED_OPTIONS = ("account", "qos", "queue_name", "max_wallclock_seconds")
 #: What the analysis gives beside the bonds.
 CURVES = ("cohp", "orbitals", "populations")
 
@@ -175,12 +177,14 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             pseudopotentials, of whatever kind; left out, it projects on Slater orbitals, which takes PAW datasets.
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's.
-        :param options: scheduler options of all jobs.
+        :param options: scheduler options of pw.x and projwfc.x; those of the analysis, which runs threads and not
+            processes, as ``analysis`` among them. It shares account, queue and time with pw.x where it has none.
         :raises ValueError: for an element that the pseudopotential family lacks.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         builder = cls.get_builder()
         options = {**inputs["options"], **(options or {})}
+        analysis_options = options.pop("analysis", None) or {}
         pw_code, lobster_code, projwfc_code = (
             orm.load_code(code) if isinstance(code, str) else code for code in (pw_code, lobster_code, projwfc_code)
         )
@@ -189,8 +193,9 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         builder.lobster.code = lobster_code
         builder.lobster.metadata.options = {  # threads, not processes
             "resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1},
-            "max_wallclock_seconds": options["max_wallclock_seconds"],
+            **{name: options[name] for name in SHARED_OPTIONS if name in options},
             "withmpi": False,
+            **analysis_options,
         }
         builder.lobster.settings = orm.Dict({"retrieve_curves": False})  # nobody learns from them, and they are large
         if projwfc_code is not None:

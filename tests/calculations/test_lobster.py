@@ -94,7 +94,7 @@ def test_what_is_projected_on(inputs, submit, lobster_code):
 @pytest.mark.parametrize(
     ("resources", "threads"),
     [
-        ({}, 1),
+        ({}, "${OMP_NUM_THREADS:-1}"),  # of the code, where it sets a number
         ({"num_cores_per_mpiproc": 6}, 6),
         ({"num_cores_per_machine": 8}, 8),
     ],

@@ -246,6 +246,30 @@ def test_real_wavefunctions_are_for_getl_cohp(builder, lobster_code, projwfc_cod
     assert not calculations(node)
 
 
+def test_options_of_the_analysis(pw_code, cohp_code, paw_family, alloy):
+    def options(**given):
+        builder = LabelWorkChain.get_builder_from_protocol(pw_code, cohp_code, alloy, protocol="fast", options=given)
+        scf, analysis = (part.metadata.options for part in (builder.scf.pw, builder.lobster))
+        return tuple({name: value for name, value in part.items() if value != {}} for part in (scf, analysis))
+
+    one_task = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+    ranks = {"num_machines": 2, "num_mpiprocs_per_machine": 32}
+    scf, analysis = options(resources=ranks, account="me", queue_name="long", max_memory_kb=9)
+    assert scf["resources"] == ranks
+    assert "analysis" not in scf
+    assert analysis == {
+        "resources": one_task,
+        "account": "me",
+        "queue_name": "long",
+        "max_wallclock_seconds": 3600,
+        "withmpi": False,
+    }
+    own = {"resources": {**one_task, "num_cores_per_mpiproc": 24}, "max_wallclock_seconds": 86400, "max_memory_kb": 5}
+    scf, analysis = options(resources=ranks, queue_name="long", analysis=own)
+    assert analysis == {"queue_name": "long", "withmpi": False, **own}
+    assert (scf["max_wallclock_seconds"], scf["resources"]) == (3600, ranks)
+
+
 def test_dataset_that_cannot_be_projected_is_refused_before_pw(builder):
     build = builder()
     text = build.pseudos["Cu"].get_content().replace('is_paw="true"', 'is_paw="false"')
