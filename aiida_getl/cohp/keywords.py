@@ -49,10 +49,19 @@ HONOURED = frozenset(
         "useRecommendedBasisFunctions",
     }
 )
+#: Files that LOBSTER writes unasked and this engine does not -> the keyword that leaves them out.
+NOT_WRITTEN = {
+    "DOSCAR.lobster": "skipDOS",
+    "MadelungEnergies.lobster": "skipMadelungEnergy",
+    "SitePotentials.lobster": "skipMadelungEnergy",
+}
 
 
 def check_keywords(lobsterin: Lobsterin) -> list[str]:
-    """Return notes about keywords without effect here: they ask for files that are not written, or tune LOBSTER.
+    """Return notes about what is otherwise than in LOBSTER.
+
+    That is keywords without effect here, which ask for files that are not written or tune LOBSTER, keywords that are
+    understood in another way, and files that LOBSTER would write unasked.
 
     Raises
     ------
@@ -66,4 +75,9 @@ def check_keywords(lobsterin: Lobsterin) -> list[str]:
                 "the numbers: leave it out, or use LOBSTER"
             )
     notes = [f"{keyword} has no effect in {OWN_ENGINE}." for keyword in lobsterin.settings if keyword not in HONOURED]
+    if lobsterin.flag("useRecommendedBasisFunctions"):
+        notes.append("useRecommendedBasisFunctions is read as: the shells that are occupied in the pseudopotentials.")
+    # bandOverlaps.lobster is left out by no keyword.
+    files = [file for file, keyword in NOT_WRITTEN.items() if not lobsterin.flag(keyword)]
+    notes.append(f"{OWN_ENGINE} has no {', '.join([*files, 'bandOverlaps.lobster'])}, which LOBSTER may write.")
     return notes

@@ -362,6 +362,24 @@ def test_every_keyword_that_changes_numbers_is_refused_or_honoured():
     assert not HONOURED & set(REFUSED)
 
 
+def test_what_is_otherwise_than_in_lobster_is_told(folder):
+    lines = (
+        "INFO: getl-cohp has no DOSCAR.lobster, MadelungEnergies.lobster, SitePotentials.lobster, "
+        "bandOverlaps.lobster, which LOBSTER may write.",
+        "INFO: useRecommendedBasisFunctions is read as: the shells that are occupied in the pseudopotentials.",
+        "INFO: getl-cohp has no bandOverlaps.lobster, which LOBSTER may write.",
+    )
+    for more, told in (
+        ("", lines[:1]),
+        ("useRecommendedBasisFunctions\nskipDOS\nskipMadelungEnergy\n", lines[1:]),
+        ("basisFunctions C 2s 2p\nskipDOS\nskipMadelungEnergy\n", lines[2:]),
+    ):
+        (folder / "lobsterin").write_text(LOBSTERIN + more)
+        assert main([]) == 0
+        log = (folder / "lobsterout").read_text().splitlines()
+        assert [line for line in lines if line in log] == list(told)
+
+
 def test_help_teaches_and_version_is_told():
     run = [sys.executable, "-m", "aiida_getl.cohp.cli"]
     text = subprocess.run([*run, "--help"], capture_output=True, text=True, check=True).stdout
