@@ -71,7 +71,10 @@ def regular_grid(n: ArrayLike, offset: ArrayLike = (0.0, 0.0, 0.0)) -> KPoints:
 
 
 def lumped_pairs(bonds: BondList, kpoints: KPoints) -> NDArray[np.int64]:
-    """Return the bonds, (m, 2), that the k-points cannot tell apart; a bond twice is one that is its own atom's image.
+    """Return the bonds, (m, 2), that the k-points cannot tell apart.
+
+    A bond that comes twice in a row is one of an atom with its own image, which is not told from the atom itself or
+    from the opposite bond: H(T) + H(-T) at Γ and 1/2, H(T) - H(-T) at 1/4.
 
     Parameters
     ----------
@@ -89,9 +92,9 @@ def lumped_pairs(bonds: BondList, kpoints: KPoints) -> NDArray[np.int64]:
         t = bonds.translation[members]
         a, b = np.triu_indices(len(members), k=1)
         differences, left, right = t[a] - t[b], members[a], members[b]
-        if pair[0, begin] == pair[1, begin]:  # the reversed bonds are the same ones, and the atom itself is near
-            differences = np.concatenate([differences, t[a] + t[b], t])
-            left, right = np.concatenate([left, left, members]), np.concatenate([right, right, members])
+        if pair[0, begin] == pair[1, begin]:  # the reversed bonds are to other images, and the atom itself is near
+            differences = np.concatenate([differences, t[a] + t[b], t, 2 * t])
+            left, right = (np.concatenate([side, side, members, members]) for side in (left, right))
         overlap = kpoints.weights @ np.cos(2.0 * np.pi * kpoints.points @ differences.T)
         lumped = np.abs(overlap) > SAME_IMAGE
         found.append(np.stack([left[lumped], right[lumped]], axis=1))

@@ -56,8 +56,22 @@ def test_lumped_bonds_are_those_of_one_pair_that_differ_by_a_period():
 
 def test_an_atom_and_its_image_are_told_apart():
     bonds = find_bonds([[0, 0, 0]], np.diag([3.0, 20.0, 20.0]), 4.0)
-    assert lumped_pairs(bonds, GAMMA).tolist() == [[0, 0]]
-    assert not len(lumped_pairs(bonds, QUARTER))
+    assert set(map(tuple, lumped_pairs(bonds, GAMMA).tolist())) == {(0, 0)}
+    assert not len(lumped_pairs(bonds, regular_grid((4, 1, 1))))
+
+
+def test_a_bond_and_its_opposite_are_told_apart():
+    """Not so at (1/4, 0, 0), which tells the atom from its image; nor for fcc Al in its primitive cell at 2x2x2."""
+    bonds = find_bonds([[0, 0, 0]], np.diag([3.0, 20.0, 20.0]), 4.0)
+    assert lumped_pairs(bonds, QUARTER).tolist() == [[0, 0]]
+    kpoints = fewest_kpoints(bonds)
+    assert not len(lumped_pairs(bonds, kpoints))
+    vectors = bond_vectors(np.zeros((1, 3)), np.diag([3.0, 20.0, 20.0]), bonds)
+    assert not lumped_with_images(vectors, np.diag([3.0, 20.0, 20.0]), kpoints).any()
+    bonds = find_bonds([[0, 0, 0]], 4.05 / 2 * (np.ones((3, 3)) - np.eye(3)), 3.0)
+    assert len(bonds) == 6
+    assert len(set(lumped_pairs(bonds, regular_grid((2, 2, 2)))[:, 0])) == 6
+    assert not len(lumped_pairs(bonds, regular_grid((4, 4, 4))))
 
 
 def test_regular_grids_leave_out_the_time_reversed_half():
