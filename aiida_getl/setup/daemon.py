@@ -29,20 +29,27 @@ def ensure_daemon(profile_name: str) -> str:
     from aiida.manage.configuration import get_config_option
 
     client = get_daemon_client(profile_name)
-    workers = get_config_option("daemon.default_workers")
     if not _is_alive(client):
         # The workers learn and predict beside jobs that fill the cores: threads of their own would get in the way.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+        workers = get_config_option("daemon.default_workers")
         client.start_daemon(number_workers=workers)
-        return f"started, {workers} workers"
+        return f"started, {_counted(workers)}"
     pid_file = Path(client.circus_pid_file)
     package = Path(aiida_getl.__file__).parent
     if max(source.stat().st_mtime for source in package.rglob("*.py")) > pid_file.stat().st_mtime:
         client.restart_daemon(wait=True)
         # A restart renews the workers only; the file has to tell the age of their code.
         pid_file.touch()
-        return f"restarted with the package's new code, {workers} workers"
-    return f"running, {workers} workers"
+        done = "restarted with the package's new code"
+    else:
+        done = "running"
+    # It may have been started by hand with more workers, or fewer, than is usual.
+    return f"{done}, {_counted(client.get_number_of_workers(timeout=_SECONDS_TO_ANSWER))}"
+
+
+def _counted(workers: int) -> str:
+    return f"{workers} worker" if workers == 1 else f"{workers} workers"
 
 
 def _is_alive(client: DaemonClient) -> bool:

@@ -1,6 +1,7 @@
-"""Keep the daemon of a profile at work. For cron, every ten minutes:
+"""Keep the daemon of a profile at work. For cron, every ten minutes, CLONE being the folder of this clone:
 
-    */10 * * * *  cd CLONE && AIIDA_PATH=$PWD .venv/bin/verdi run examples/cluster/keep_running.py
+    SHELL=/bin/bash
+    */10 * * * *  cd CLONE && . examples/activate.sh && verdi -p production run examples/cluster/keep_running.py
 
 - It is started where it is not running.
 - A worker does not connect again when PostgreSQL was restarted below it: it drops the processes that it works on, whose
@@ -20,6 +21,7 @@ import math
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 from aiida.engine.daemon import get_daemon_client
@@ -39,11 +41,19 @@ UNFINISHED = {"attributes.process_state": {"in": ["created", "waiting", "running
 
 
 def find_daemon() -> psutil.Process | None:
-    """Return the daemon's process, None where none runs."""
+    """Return the daemon's process, None where none runs.
+
+    After a restart of the machine the number that the daemon left behind may be that of any other process.
+    """
+    client = get_daemon_client()
     try:
-        return psutil.Process(get_daemon_client().get_daemon_pid() or 0)
-    except psutil.NoSuchProcess:
+        process = psutil.Process(client.get_daemon_pid() or 0)
+        words = process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
+    # Circus may call itself circusd; else the command is still that with which AiiDA started it for the profile.
+    mine = "circusd" in words or ("start-circus" in words and client.profile.name in words)
+    return process if mine else None
 
 
 def database_start() -> float:
@@ -107,6 +117,8 @@ def main() -> None:
     """Look, and mend what is broken."""
     daemon = find_daemon()
     if daemon is None:
+        # Where the number became that of another profile's daemon, AiiDA would take that for this one.
+        Path(get_daemon_client().circus_pid_file).unlink(missing_ok=True)
         verdi("daemon", "start")
     elif daemon.create_time() < database_start():
         print("The database was restarted below the daemon: stopping it, handing back what it dropped.", flush=True)
