@@ -7,32 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_getl.cli.config_check import BUDGETS, loop_schema
 from aiida_getl.cli.run import CODES, DEFAULT_CODES, load_potential, read_yaml
 
 if TYPE_CHECKING:
     from aiida import orm
 
 REQUIRED = {"seed", "target"}
-BUDGETS = {"mode", "max_iterations", "max_labels", "max_core_hours", "max_concurrent", "failures_max"}
-OPTIONAL = {"label", "dbi", "compositions", "potential", "goal", "protocol", "overrides", "options", "codes", *BUDGETS}
 
 
 def read_loop_config(path: Path) -> dict[str, Any]:
     """Return the contents of a configuration file.
 
-    :raises click.ClickException: for a file that is no YAML mapping, and unknown or missing keys.
+    :raises click.ClickException: as :func:`aiida_getl.cli.run.read_yaml`, and for no start, or two.
     """
-    settings = read_yaml(path, REQUIRED, OPTIONAL, {*CODES, "learn"}, "aiida-getl loop start")
+    settings = read_yaml(path, REQUIRED, loop_schema(CODES), "aiida-getl loop start")
     if ("dbi" in settings) == ("compositions" in settings):
         raise click.ClickException(
             f"{path}: give either dbi, the labels to start from, or compositions, of which runs are labelled first"
         )
     for name in ("target", "compositions"):
-        value = settings.get(name, [])
-        if isinstance(value, (str, int)):
-            settings[name] = [value]
-        elif not isinstance(value, list) or not all(isinstance(each, (str, int)) for each in value):
-            raise click.ClickException(f"{path}: {name} is {value!r}: give one, or a list")
+        if name in settings and not isinstance(settings[name], list):
+            settings[name] = [settings[name]]
     return settings
 
 

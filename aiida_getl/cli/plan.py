@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from aiida import orm
@@ -52,9 +53,35 @@ def check_inputs(builder: ProcessBuilder) -> None:
     :raises ValueError: if the inputs are not valid.
     """
     inputs = builder.process_class.spec().inputs
-    message = inputs.validate(inputs.pre_process(dict(builder._inputs(prune=True))))
+    given = builder._inputs(prune=True)
+    message = inputs.validate(inputs.pre_process(dict(given)))
     if message is not None:
         raise ValueError(str(message))
+    for name, computer, resources in _resources(given):
+        _check_resources(name, computer, dict(resources))
+
+
+def _resources(inputs: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, orm.Computer, Mapping[str, Any]]]:
+    """Yield the computers and resources of the jobs in the inputs of a builder, with the names of their namespaces."""
+    options = inputs.get("metadata", {}).get("options") or inputs.get("options") or {}
+    if "code" in inputs and "resources" in options and inputs["code"].computer is not None:
+        yield name, inputs["code"].computer, options["resources"]
+    for key, value in inputs.items():
+        if isinstance(value, Mapping):
+            yield from _resources(value, f"{name}.{key}" if name else key)
+
+
+def _check_resources(name: str, computer: orm.Computer, resources: dict[str, Any]) -> None:
+    """Refuse resources that the scheduler would refuse once the job is there, in the middle of the work."""
+    scheduler = computer.get_scheduler()
+    scheduler.preprocess_resources(resources, computer.get_default_mpiprocs_per_machine())
+    try:
+        scheduler.validate_resources(**resources)
+    except (TypeError, ValueError) as exception:
+        raise ValueError(
+            f"the options of {name} have resources that the scheduler {computer.scheduler_type} of {computer.label} "
+            f"does not take: {exception}"
+        ) from exception
 
 
 def describe_campaign(builder: ProcessBuilder) -> str:

@@ -16,8 +16,12 @@ from aiida_getl.cli.output import echo_json, json_option
 from aiida_getl.cli.profile import with_profile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiida import orm
     from aiida.engine import ProcessBuilder
+
+    from aiida_getl.cli.config_check import Schema
 
 DEFAULT_CODES = {
     "lammps": "lammps@localhost",
@@ -28,7 +32,6 @@ DEFAULT_CODES = {
 #: be blocked by the learning; another name would be of no effect.
 CODES = {*DEFAULT_CODES, "projwfc", "learn"}
 REQUIRED = {"composition", "potential", "seed"}
-OPTIONAL = {"protocol", "overrides", "options", "codes", "label"}
 
 process_argument = click.argument("process", shell_complete=complete_nodes("campaign"))
 results_option = click.option(
@@ -90,7 +93,7 @@ def build_campaign(config: Path, settings: dict[str, Any]) -> ProcessBuilder:
         overrides=settings.get("overrides"),
         options=settings.get("options"),
     )
-    builder.metadata.label = settings.get("label", str(settings["composition"]))
+    builder.metadata.label = str(settings.get("label", settings["composition"]))
     return builder
 
 
@@ -172,38 +175,38 @@ def sum_up(node: orm.WorkChainNode, results: Path, *, as_json: bool = False) -> 
 def read_config(path: Path) -> dict[str, Any]:
     """Return the contents of the configuration file of a campaign.
 
-    :raises click.ClickException: for a file that is no YAML mapping, and unknown or missing keys.
+    :raises click.ClickException: as :func:`read_yaml`.
     """
-    return read_yaml(path, REQUIRED, OPTIONAL, CODES, "aiida-getl run")
+    from aiida_getl.cli.config_check import campaign_schema
+
+    return read_yaml(path, REQUIRED, campaign_schema(CODES), "aiida-getl run")
 
 
-def read_yaml(
-    path: Path, required: set[str], optional: set[str], known_codes: set[str], command: str
-) -> dict[str, Any]:
-    """Return the contents of a configuration file with these keys.
+def read_yaml(path: Path, required: set[str], schema: Mapping[str, Schema], command: str) -> dict[str, Any]:
+    """Return the contents of a configuration file.
 
-    :raises click.ClickException: for a file that is no YAML mapping, and unknown or missing keys.
+    :param schema: what it may hold, see :mod:`aiida_getl.cli.config_check`.
+    :raises click.ClickException: for a file that is no YAML mapping, missing or unknown keys at any level, and values
+        of another kind.
     """
+    from aiida_getl.cli.config_check import check
+
     try:
         settings = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as exception:
         raise click.ClickException(f"{path} is not YAML: {exception}") from exception
     if not isinstance(settings, dict):
         raise click.ClickException(f"{path} must hold a mapping, see `{command} --help`")
-    missing, unknown = required - set(settings), set(settings) - required - optional
+    missing, unknown = required - set(settings), set(settings) - set(schema)
     if missing or unknown:
         raise click.ClickException(
             f"{path}: missing {sorted(missing)}, unknown {sorted(map(str, unknown))}; "
-            f"it needs {sorted(required)} and may have {sorted(optional)}"
+            f"it needs {sorted(required)} and may have {sorted(set(schema) - required)}"
         )
-    for name in ("overrides", "options"):
-        if not isinstance(settings.get(name) or {}, dict):
-            raise click.ClickException(f"{path}: {name} is {settings[name]!r}: give a mapping, `name: value` for each")
-    codes = settings.get("codes", {})
-    if not isinstance(codes, dict) or not set(codes) <= known_codes:
-        labels = ", ".join(sorted(known_codes))
-        raise click.ClickException(f"{path}: codes are {codes!r}, give labels for some of {labels}")
-    return settings
+    try:
+        return check(settings, schema)
+    except ValueError as exception:
+        raise click.ClickException(f"{path}: {exception}") from exception
 
 
 def load_potential(name: str, folder: Path) -> orm.SinglefileData:
@@ -212,8 +215,6 @@ def load_potential(name: str, folder: Path) -> orm.SinglefileData:
 
     from aiida_getl.setup.potentials import find_potential
 
-    if not isinstance(name, str):
-        raise ValueError(f"potential is {name!r}: give the name of a file")
     path = (folder / name).absolute()
     if not path.is_file():
         path = find_potential(name)

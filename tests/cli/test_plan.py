@@ -53,6 +53,15 @@ def test_plan(plan):
         (("n_runs: 2", "n_runs: 0"), "0 given, must be at least 1"),
         (("shear_xy", "shear_xx"), "unknown sub-runs ['shear_xx']"),
         (("Cu50Zr50", "Cu50Zr50Al2"), "Al"),
+        (
+            ("seed: 5", "seed: 5\noptions: {lammps: {resources: {num_machines: a}}}"),
+            "`num_machines` must be an integer",
+        ),
+        (("seed: 5", "seed: 5\noptions: {label: {resources: {nodes: 1}}}"), "of label.scf.pw have resources"),
+        (("n_runs: 2", "label: {settings: {nonsense: 5}}"), "nonsense"),
+        (("n_runs: 2", "melt_quench: {parameters: {nonsense: 5}}"), "nonsense"),
+        (("n_runs: 2", "etl_model: {settings: {nonsense: 5}}"), "nonsense"),
+        (("n_runs: 2", "infer: {settings: {nonsense: 5}}"), "nonsense"),
     ],
 )
 def test_what_a_start_would_refuse(plan, change, message):
