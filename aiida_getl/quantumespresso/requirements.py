@@ -18,6 +18,7 @@ from aiida_getl.quantumespresso.basis import (
     select_shells,
     slater_projected_shells,
 )
+from aiida_getl.quantumespresso.requests import find_unfit_requests
 from aiida_getl.quantumespresso.upf import SUBSHELLS, Upf
 
 #: The two programs that do the analysis.
@@ -130,6 +131,7 @@ def find_obstacles(
     has_projections
         Whether results of projwfc.x are given.
     """
+    yield from find_unfit_requests(lobsterin, atoms, engine)
     if run.atoms is not None and not same_structure(run.atoms, atoms):
         yield "the structure is not the one that pw.x computed: give that one, its atoms in the same order and place"
     if run.is_noncollinear:

@@ -107,7 +107,7 @@ def test_basis_of_elements_that_are_not_named():
     ],
 )
 def test_shells_that_cannot_be_projected_on(has_projections, label, message):
-    more = Lobsterin.from_text(f"basisFunctions Zr 5s 4d {label}")
+    more = Lobsterin.from_text(f"basisFunctions Zr 5s 4d {label}\ncohpGenerator from 1 to 3")
     (found,) = obstacles("getl-cohp", has_projections, more)
     assert message in found
 
