@@ -18,6 +18,7 @@ from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
 from aiida_getl.lobster.icohplist import read_icohplist
+from aiida_getl.structures.bonds import find_bonds
 
 #: Enough to pass through every step.
 QUICK = [
@@ -233,6 +234,29 @@ def test_predict_into_files(trained, other_glass, tmp_path):
     assert [item["what"] for item in found["origins"]["file"]] == ["file glass.xyz"]
 
 
+def test_bonds_without_a_prediction_are_in_the_files(trained, cell, tmp_path):
+    glass = cell(4)
+    glass.symbols[0] = "Au"
+    write(tmp_path / "gold.xyz", glass, format="extxyz")
+    paths = [tmp_path / name for name in ("bonds.csv", "atoms.extxyz", "ICOHPLIST.lobster")]
+    outputs = [argument for path in paths for argument in ("--output", path)]
+    status, output = call("model", "predict", "small", tmp_path / "gold.xyz", *outputs)
+    assert status == 0, output
+    rows = list(csv.DictReader(paths[0].read_text().splitlines()))
+    every = find_bonds(glass.positions, glass.cell[:], 4.2)
+    of_gold = (every.atom_i == 0) | (every.atom_j == 0)
+    assert len(rows) == len(every)
+    unpredicted = [row for row in rows if not row["strength_eV"]]
+    assert len(unpredicted) == of_gold.sum() > 0
+    assert all("Au" in row["bond_type"] for row in unpredicted)
+    assert rows[-len(unpredicted) :] == unpredicted
+    assert f"{len(unpredicted)} bonds have no prediction" in output
+    missing = read(paths[1]).arrays["n_missing"]
+    assert missing.sum() == 2 * of_gold.sum()
+    assert missing[0] == missing.max()
+    assert len(read_icohplist(paths[2])) == len(rows) - len(unpredicted)
+
+
 def test_predict_frames_and_nodes(trained, cell, tmp_path):
     write(tmp_path / "frames.xyz", [cell(4), cell(5)], format="extxyz")
     structure = orm.StructureData(ase=cell(4), label="single").store()
@@ -246,6 +270,10 @@ def test_predict_frames_and_nodes(trained, cell, tmp_path):
     assert strengths["0"] == strengths["2"] != strengths["1"]
     assert max(float(row["distance_A"]) for row in rows) <= 3.5
     assert structure.base.links.get_outgoing(node_class=orm.CalcFunctionNode).all()
+    status, output = call("model", "predict", "small", tmp_path / "frames.xyz", "--output", tmp_path / "all.lobster")
+    assert status == 2
+    assert "all.lobster: it can hold one structure, not 2" in output
+    assert "bonds of 8 atoms" not in output  # said before anything is predicted
 
 
 @pytest.mark.parametrize(
