@@ -150,11 +150,11 @@ def _of_process(
     process: BondRegressor, X: NDArray, factor: NDArray, sizes: Sequence[int]
 ) -> tuple[NDArray, JointPosterior]:
     """Return the scale s of each bond (strength = mean + s f), and the joint posterior of f."""
-    training = process.X_train_.astype(float)
+    training = process.X_train_
     explained = np.empty((len(training), len(X)))
     for start in range(0, len(X), CHUNK):
         part = slice(start, start + CHUNK)
-        K = process.kernel_(training, X[part].astype(float))
+        K = process.kernel_(training, process.reduced(X[part]))
         explained[:, part] = solve_triangular(process.factor_, K, lower=True, check_finite=False, overwrite_b=True)
 
     def prior(a: NDArray, b: NDArray) -> NDArray:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from aiida_getl.learning.neighbours import Images, neighbour_pairs
-from aiida_getl.learning.transformer import BondDescriptor, check_species
-from aiida_getl.structures.bonds import BondList, bond_vectors
+from aiida_getl.learning.transformer import BondDescriptor, check_species, midpoints
+from aiida_getl.structures.bonds import BondList
 
 #: Bonds at a time: some 25 third atoms each, with tens of numbers for each of these.
 CHUNK = 2048
@@ -108,9 +108,7 @@ class BondDensity(BondDescriptor):
             return rows
         kinds = np.searchsorted([atomic_numbers[symbol] for symbol in elements], atoms.numbers)
         cell = np.asarray(atoms.cell, dtype=float)
-        vector = bond_vectors(atoms.positions, cell, bonds)
-        fractional = (atoms.positions[bonds.atom_i] + 0.5 * vector) @ np.linalg.inv(cell)
-        middle = (fractional - np.floor(fractional)) @ cell
+        middle, vector = midpoints(atoms, bonds)
         vector *= np.where(kinds[bonds.atom_i] < kinds[bonds.atom_j], -1.0, 1.0)[:, None]
         images = Images.of(atoms.positions, cell, float(self.r_cut))
         kind = kinds[images.atom]

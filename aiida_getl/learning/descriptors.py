@@ -43,7 +43,7 @@ class BondEnvironment(BondDescriptor):
     >>> atoms = bulk("Cu")
     >>> bonds = find_bonds(atoms.positions, atoms.cell, 3.0)
     >>> BondEnvironment(["Cu"]).transform([(atoms, bonds)]).shape
-    (6, 193)
+    (6, 270)
     """
 
     kind = "bond_environment"

@@ -21,11 +21,16 @@ from aiida_getl.learning.prior_mean import SCALE_FLOOR
 from aiida_getl.learning.regression import BondRegressor, check_training_data
 
 #: The weights of the two models are drawn to one half, as if so large a share of the bonds had voted for it.
-EQUAL_SHARE = 0.5
+EQUAL_SHARE = 0.25
 #: An environment is new if its novelty is so many times that of the training bonds, predicted without their group, ...
 NOVELTY_FACTOR = 1.5
 #: ... below which this share of them lies.
 NOVELTY_QUANTILE = 0.995
+#: Share of the density in the dot products of the Gaussian process, beside the SOAP: it tells about the bond's frame,
+#: which the SOAP knows from the ends only.
+DENSITY_SHARE = 0.1
+#: Principal axes of the descriptors that the Gaussian process keeps.
+MAX_AXES = 400
 #: More groups than this are joined, and one group is divided: the cost of leaving out grows with the number of parts.
 MAX_PARTS = 8
 
@@ -97,6 +102,7 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
             max_bonds=len(y),
             max_bonds_hyperparameters=self.max_bonds_hyperparameters,
             max_inducing=self.max_inducing,
+            max_axes=MAX_AXES,
             seed=self.seed,
         ).fit(self.columns(X, "soap"), y)
         self.members_: dict[str, BondRegressor | LogLinearRegressor] = {"soap": process}
@@ -175,11 +181,16 @@ class BondEnsemble(RegressorMixin, BaseEstimator):
         return ensemble
 
     def columns(self, X: NDArray, name: str) -> NDArray:
-        """Return the columns of X that a member looks at."""
-        end = 1 + self.n_screening + self.n_density
+        """Return the rows that a member looks at: columns of X, in those of the process the density of unit length."""
+        begin, end = 1 + self.n_screening, 1 + self.n_screening + self.n_density
         if name == "screening":
             return X[:, :end]
-        return np.hstack([X[:, :1], X[:, end:]]) if self.n_screening else X
+        if not self.n_density:
+            return np.hstack([X[:, :1], X[:, end:]]) if self.n_screening else X
+        density = X[:, begin:end]
+        norm = np.linalg.norm(density, axis=1, keepdims=True)
+        weight = np.sqrt(DENSITY_SHARE) / np.where(norm > 0.0, norm, 1.0)
+        return np.hstack([X[:, :1], weight * density, np.sqrt(1.0 - DENSITY_SHARE) * X[:, end:]])
 
     def _members_predict(self, X: ArrayLike, return_std: bool) -> dict[str, tuple[NDArray, NDArray, NDArray]]:
         rows = np.asarray(X, dtype=np.float32)

@@ -24,7 +24,7 @@ from aiida_getl.structures.bonds import BondList, bond_types
 Progress = Callable[[int, int], None]
 
 #: of the stored form; raised when a model stored before could be misread
-FORMAT = 2
+FORMAT = 3
 
 #: bonds described and predicted at a time by each thread, which bounds the memory
 CHUNK = 4096

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh, solve_triangular
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -30,13 +30,15 @@ from aiida_getl.learning.prior_mean import PriorMean
 KERNELS: dict[str, type[BondKernel]] = {cls.__name__: cls for cls in (BondSoapKernel, DistanceKernel, PublishedKernel)}
 
 #: Bounds of the noise variance of the scaled residuals (eV). The lower one keeps few, similar bonds from a fit without
-#: noise: it is an error of 0.024 eV on a bond of 2 eV.
-NOISE_BOUNDS = (3e-4, 1.0)
+#: noise: it is an error of 0.035 eV on a bond of 2 eV.
+NOISE_BOUNDS = (6e-4, 1.0)
 #: Standard deviation of the prior of the logarithm of each hyperparameter about its starting value. Hundreds of bonds
 #: outweigh it; twenty bonds alone would choose hyperparameters that explain them too well.
 PRIOR_WIDTH = 1.0
 #: Added to the diagonal of the inducing bonds' kernel matrix, in units of its mean: bonds of a crystal may be equal.
 JITTER = 1e-8
+#: A direction in which the squares of the descriptors sum to less than this share of the largest sum is none.
+AXIS_FLOOR = 1e-12
 #: Bonds per chunk of a prediction: chunk times training bonds is the memory it takes.
 CHUNK = 1024
 
@@ -110,10 +112,13 @@ class BondRegressor(RegressorMixin, BaseEstimator):
     max_bonds : train on at most so many bonds, drawn at random
     max_bonds_hyperparameters : fit the hyperparameters on at most so many
     max_inducing : sums over at most so many
+    max_axes : keep at most so many principal axes of the descriptors of the inducing bonds, which are then in the space
+        of these axes; None for the descriptors as they are. Dot products with other bonds are shorter sums, and exact;
+        what an environment has beyond the axes counts in full for its variance
     seed : of the three draws
     """
 
-    ARRAYS: ClassVar = ("X_train", "alpha", "factor")
+    ARRAYS: ClassVar = ("X_train", "alpha", "factor", "axes")
 
     kernel: BondKernel = field(default_factory=BondSoapKernel)
     noise: float = 1e-3
@@ -122,6 +127,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
     max_bonds: int = 2000
     max_bonds_hyperparameters: int = 500
     max_inducing: int = 2000
+    max_axes: int | None = None
     seed: int = 0
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> BondRegressor:
@@ -152,7 +158,9 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         if self.optimise:
             subset = np.sort(order[: min(self.max_bonds, self.max_bonds_hyperparameters)])
             self._fit_hyperparameters(X[subset], residual[subset])
-        self.X_train_ = np.ascontiguousarray(X[self._inducing(chosen, self.mean_.scale(distance))])
+        inducing = X[self._inducing(chosen, self.mean_.scale(distance))]
+        self.axes_ = None if self.max_axes is None else _principal_axes(inducing[:, 1:].astype(float), self.max_axes)
+        self.X_train_ = self.reduced(inducing)
         self.widening_ = 1.0
         if len(self.X_train_) == len(chosen):
             self._solve_exactly(residual[chosen])
@@ -190,14 +198,12 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         Without ``return_std`` the last two are NaN.
         """
         mean, std, novelty = np.empty(len(X)), np.full(len(X), np.nan), np.full(len(X), np.nan)
-        # Weights of both signs cancel: dot products in single precision would cost 1e-4 to 1e-3 eV.
-        training = self.X_train_.astype(float)
         for start in range(0, len(X), CHUNK):
             part = slice(start, start + CHUNK)
             chunk = X[part].astype(float)
             distance = chunk[:, 0]
             scale = self.mean_.scale(distance)
-            K = self.kernel_(chunk, training)
+            K = self.kernel_(self.reduced(chunk), self.X_train_)
             mean[part] = self.mean_(distance) + scale * (K @ self.alpha_)
             if return_std:
                 V = solve_triangular(self.factor_, K.T, lower=True, check_finite=False, overwrite_b=True)
@@ -206,6 +212,15 @@ class BondRegressor(RegressorMixin, BaseEstimator):
                 std[part] = scale * np.sqrt(variance)
                 novelty[part] = variance / prior
         return mean, std, novelty
+
+    def reduced(self, X: NDArray) -> NDArray[np.float64]:
+        """Return rows (n, 1 + axes) whose kernel with the inducing bonds is that of the rows X (n, 1 + features).
+
+        In double precision: weights of both signs cancel, and dot products in single precision would cost 1e-4 to
+        1e-3 eV.
+        """
+        X = np.ascontiguousarray(X, dtype=float)
+        return X if self.axes_ is None else np.hstack([X[:, :1], X[:, 1:] @ self.axes_])
 
     def left_out(self, X: NDArray, y: NDArray, folds: Sequence[NDArray]) -> tuple[NDArray, NDArray, NDArray]:
         """Return what :meth:`latent` would, for each fold (a mask) from the training bonds outside it.
@@ -239,6 +254,8 @@ class BondRegressor(RegressorMixin, BaseEstimator):
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
         """Return (arrays, attributes): arrays to be stored as such, attributes of JSON types."""
         arrays = {"X_train": self.X_train_, "alpha": self.alpha_, "factor": self.factor_}
+        if self.axes_ is not None:
+            arrays["axes"] = self.axes_
         names = [p.name for p in self.kernel_.hyperparameters]
         parameters: dict[str, Any] = {name: float(getattr(self.kernel_, name)) for name in names}
         if isinstance(self.kernel_, PublishedKernel):
@@ -260,7 +277,8 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         regressor.noise_ = float(attributes["noise"])
         regressor.widening_ = float(attributes["widening"])
         regressor.mean_ = PriorMean(**attributes["mean"])
-        regressor.X_train_ = np.ascontiguousarray(arrays["X_train"], dtype=np.float32)
+        regressor.X_train_ = np.ascontiguousarray(arrays["X_train"], dtype=float)
+        regressor.axes_ = np.ascontiguousarray(arrays["axes"], dtype=float) if "axes" in arrays else None
         regressor.alpha_ = np.ascontiguousarray(arrays["alpha"], dtype=float)
         # Column order, as LAPACK made it: the same calls on the same layout give the same bits.
         regressor.factor_ = np.asfortranarray(arrays["factor"], dtype=float)
@@ -277,15 +295,14 @@ class BondRegressor(RegressorMixin, BaseEstimator):
 
     def _prior_factor(self) -> NDArray[np.float64]:
         """Return the lower Cholesky factor L of the kernel matrix of the inducing bonds, made definite."""
-        K = self.kernel_(self.X_train_.astype(float))
+        K = self.kernel_(self.X_train_)
         K[np.diag_indices_from(K)] += JITTER * float(np.mean(np.diag(K)))
         return cholesky(K, lower=True, overwrite_a=True, check_finite=False)
 
     def _whitened(self, prior: NDArray, chunk: NDArray) -> NDArray[np.float64]:
         """Return W = L^-1 K (inducing, bonds): weights on its rows have unit normal priors."""
-        return solve_triangular(
-            prior, self.kernel_(chunk, self.X_train_.astype(float)).T, lower=True, check_finite=False, overwrite_b=True
-        )
+        K = self.kernel_(self.reduced(chunk), self.X_train_)
+        return solve_triangular(prior, K.T, lower=True, check_finite=False, overwrite_b=True)
 
     def _moments(self, prior: NDArray, X: NDArray, residual: NDArray) -> tuple[NDArray, NDArray]:
         """Return W W' / noise and W r / noise, summed over the bonds in chunks."""
@@ -298,7 +315,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
 
     def _solve_exactly(self, residual: NDArray) -> None:
         """Set the weights and the factor of the variance where all bonds are inducing ones."""
-        K = self.kernel_(self.X_train_.astype(float))
+        K = self.kernel_(self.X_train_)
         K[np.diag_indices_from(K)] += self.noise_
         self.factor_ = np.asfortranarray(cholesky(K, lower=True, overwrite_a=True, check_finite=False))
         self.alpha_ = cho_solve((self.factor_, True), residual, check_finite=False)
@@ -326,6 +343,14 @@ class BondRegressor(RegressorMixin, BaseEstimator):
             warnings.simplefilter("ignore", ConvergenceWarning)
             process.fit(X, residual)
         self.kernel_, self.noise_ = process.kernel_.k1, float(process.kernel_.k2.noise_level)
+
+
+def _principal_axes(descriptors: NDArray[np.float64], max_axes: int) -> NDArray[np.float64]:
+    """Return orthonormal axes (features, r) of descriptors (n, features), those with the largest squares; r at most
+    ``max_axes``, and no more than there are directions."""
+    squares, vectors = eigh(descriptors @ descriptors.T)
+    kept = np.flatnonzero(squares > AXIS_FLOOR * squares[-1])[-max_axes:]
+    return np.ascontiguousarray(descriptors.T @ (vectors[:, kept] / np.sqrt(squares[kept])))
 
 
 def check_training_data(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

@@ -1,8 +1,10 @@
 """Smooth overlap of atomic positions (SOAP) of the two ends of each bond, or of its midpoint.
 
-SOAP: Bartók, Kondor & Csányi, Phys. Rev. B 87, 184115 (2013); computed by DScribe (Himanen et al., Comput. Phys.
-Commun. 247, 106949 (2020)). DScribe stores the entries (Z n, Z' n') and (Z' n', Z n) of the power spectrum, which are
-equal, once; here the off-diagonal ones are multiplied by sqrt(2), so that a dot product is the SOAP kernel exactly.
+SOAP: Bartók, Kondor & Csányi, Phys. Rev. B 87, 184115 (2013). That of the ends is computed by DScribe (Himanen et al.,
+Comput. Phys. Commun. 247, 106949 (2020)), that of the midpoints, of which there are many more, by
+:mod:`aiida_getl.learning.power_spectrum`, which gives DScribe's numbers and works in threads. The entries (Z n, Z' n')
+and (Z' n', Z n) of the power spectrum, which are equal, are stored once; the off-diagonal ones are multiplied by
+sqrt(2), so that a dot product is the SOAP kernel exactly.
 """
 
 from __future__ import annotations
@@ -12,18 +14,21 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 from dscribe.descriptors import SOAP
 from numpy.typing import ArrayLike, NDArray
 
-from aiida_getl.learning.transformer import BondDescriptor, check_species
-from aiida_getl.structures.bonds import BondList, bond_vectors
+from aiida_getl.learning.neighbours import Images
+from aiida_getl.learning.power_spectrum import gaussian_reach, normalised, power_spectra
+from aiida_getl.learning.transformer import BondDescriptor, check_species, into_cell, midpoints
+from aiida_getl.structures.bonds import BondList
 
-#: Centres per call of DScribe. Its work arrays grow with the number of centres; larger chunks are no faster.
-CHUNK = 4096
+#: Centres at a time: work arrays grow with their number; larger chunks are no faster.
+CHUNK, CHUNK_OF_ENDS = 1024, 4096
 
 
 class _Soap(BondDescriptor):
-    """What both descriptors share: settings, feature names, normalised power spectra at any points.
+    """What both descriptors share: settings and feature names.
 
     Parameters
     ----------
@@ -58,7 +63,7 @@ class _Soap(BondDescriptor):
     @property
     def _radius(self) -> float:
         """How far from a centre (Å) an atom counts: where its Gaussian falls to a thousandth beyond the cut-off."""
-        return float(self.r_cut) + float(self.sigma) * float(np.sqrt(2.0 * np.log(1000.0)))
+        return gaussian_reach(self.r_cut, self.sigma)
 
     @property
     def n_features(self) -> int:
@@ -83,39 +88,6 @@ class _Soap(BondDescriptor):
             for m in range(n if za == zb else 0, self.n_max)
         ]
 
-    def _spectra(self, atoms: Atoms, centres: ArrayLike) -> NDArray[np.float64]:
-        """Return the normalised power spectra at points (n, 3) in Å, shape (n, features)."""
-        check_species(atoms, self.species)
-        # DScribe repeats the cell as far as the cut-off needs from inside the cell: atoms or centres outside it lose
-        # neighbours. With everything wrapped, cells of any shape and size agree with their supercells.
-        periodic = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
-        periodic.wrap(eps=0.0)
-        cell = np.asarray(atoms.cell)
-        fractional = np.asarray(centres, dtype=float) @ np.linalg.inv(cell)
-        wrapped = (fractional - np.floor(fractional)) @ cell
-        soap = SOAP(
-            species=list(self.species),
-            r_cut=float(self.r_cut),
-            n_max=int(self.n_max),
-            l_max=int(self.l_max),
-            sigma=float(self.sigma),
-            rbf="gto",
-            periodic=True,
-        )
-        weights = np.array(
-            [1.0 if (za, n) == (zb, m) else np.sqrt(2.0) for za, n, zb, m, _ in self._power_spectrum_indices()]
-        )
-        spectra = soap.create(periodic, centers=wrapped)
-        spectra *= weights
-        norm = np.sqrt(np.einsum("ij,ij->i", spectra, spectra))
-        if not norm.all():
-            raise ValueError(
-                f"no atom within {self.r_cut} Å of the point {wrapped[norm.argmin()].round(2).tolist()}: "
-                "the cell is too dilute for this descriptor"
-            )
-        spectra /= norm[:, None]
-        return spectra
-
 
 class BondCentreSoap(_Soap):
     """SOAP centred on the midpoint of each bond, normalised.
@@ -130,13 +102,13 @@ class BondCentreSoap(_Soap):
     >>> atoms = bulk("Cu")
     >>> bonds = find_bonds(atoms.positions, atoms.cell, 3.0)
     >>> BondCentreSoap(["Cu"]).transform([(atoms, bonds)]).shape
-    (6, 147)
+    (6, 224)
     """
 
     kind = "bond_centre_soap"
 
     def __init__(
-        self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 6, l_max: int = 6, sigma: float = 0.4
+        self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 7, l_max: int = 7, sigma: float = 0.35
     ) -> None:
         super().__init__(species, r_cut, n_max, l_max, sigma)
 
@@ -146,12 +118,19 @@ class BondCentreSoap(_Soap):
 
     def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
         """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
-        positions = atoms.positions
-        # Translations belong to the positions as they are; the midpoints are wrapped only afterwards.
-        middle = positions[bonds.atom_i] + 0.5 * bond_vectors(positions, np.asarray(atoms.cell), bonds)
+        elements = self._elements()
+        check_species(atoms, elements)
         rows = np.empty((len(bonds), self.n_features), dtype=np.float32)
+        if not len(bonds):
+            return rows
+        middle, _ = midpoints(atoms, bonds)
+        images = Images.of(atoms.positions, np.asarray(atoms.cell, dtype=float), self._radius)
+        kind = np.searchsorted([atomic_numbers[symbol] for symbol in elements], atoms.numbers)[images.atom]
         for start in range(0, len(bonds), CHUNK):
-            rows[start : start + CHUNK] = self._spectra(atoms, middle[start : start + CHUNK])
+            part = slice(start, start + CHUNK)
+            rows[part] = power_spectra(
+                middle[part], images.points, kind, len(elements), self.r_cut, self.n_max, self.l_max, self.sigma
+            )
         return rows
 
 
@@ -174,6 +153,31 @@ class EndAtomSoap(_Soap):
         """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
         ends, index = np.unique(np.concatenate([bonds.atom_i, bonds.atom_j]), return_inverse=True)
         spectra = np.empty((len(ends), self.n_features), dtype=np.float32)
-        for start in range(0, len(ends), CHUNK):
-            spectra[start : start + CHUNK] = self._spectra(atoms, atoms.positions[ends[start : start + CHUNK]])
+        for start in range(0, len(ends), CHUNK_OF_ENDS):
+            part = slice(start, start + CHUNK_OF_ENDS)
+            spectra[part] = self._spectra(atoms, atoms.positions[ends[part]])
         return np.float32(0.5) * (spectra[index[: len(bonds)]] + spectra[index[len(bonds) :]])
+
+    def _spectra(self, atoms: Atoms, centres: ArrayLike) -> NDArray[np.float64]:
+        """Return the normalised power spectra at points (n, 3) in Å, shape (n, features)."""
+        check_species(atoms, self.species)
+        # DScribe repeats the cell as far as the cut-off needs from inside the cell: atoms or centres outside it lose
+        # neighbours. With everything wrapped, cells of any shape and size agree with their supercells.
+        periodic = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+        periodic.wrap(eps=0.0)
+        wrapped = into_cell(np.asarray(centres, dtype=float), np.asarray(atoms.cell, dtype=float))
+        soap = SOAP(
+            species=list(self.species),
+            r_cut=float(self.r_cut),
+            n_max=int(self.n_max),
+            l_max=int(self.l_max),
+            sigma=float(self.sigma),
+            rbf="gto",
+            periodic=True,
+        )
+        weights = np.array(
+            [1.0 if (za, n) == (zb, m) else np.sqrt(2.0) for za, n, zb, m, _ in self._power_spectrum_indices()]
+        )
+        spectra = soap.create(periodic, centers=wrapped)
+        spectra *= weights
+        return normalised(spectra, wrapped, float(self.r_cut))

@@ -12,7 +12,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from aiida_getl.structures.bonds import BondList
+from aiida_getl.structures.bonds import BondList, bond_vectors
 
 
 class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
@@ -67,6 +67,22 @@ class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     def _elements(self) -> list[str]:
         """Return the species by atomic number, the order of the features."""
         return sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
+
+
+def midpoints(atoms: Atoms, bonds: BondList) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the midpoints of bonds, wrapped into the cell, and the vectors from their first to their second atoms.
+
+    Both (n, 3) in Å. Translations belong to the positions as they are, so only the midpoints are wrapped.
+    """
+    cell = np.asarray(atoms.cell, dtype=float)
+    vector = bond_vectors(atoms.positions, cell, bonds)
+    return into_cell(atoms.positions[bonds.atom_i] + 0.5 * vector, cell), vector
+
+
+def into_cell(points: NDArray, cell: NDArray) -> NDArray[np.float64]:
+    """Return points (n, 3) in Å wrapped into a cell (3, 3)."""
+    fractional = points @ np.linalg.inv(cell)
+    return (fractional - np.floor(fractional)) @ cell
 
 
 def check_species(atoms: Atoms, species: Sequence[str]) -> None:

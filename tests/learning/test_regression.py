@@ -151,6 +151,25 @@ def test_few_inducing_bonds_stand_for_all():
     assert 0.8 < np.sqrt(np.mean(((mean - target) / std) ** 2)) < 1.2
 
 
+def test_axes_of_the_inducing_bonds_lose_nothing_that_these_tell():
+    X, y = bonds(60)
+    new, _ = bonds(50, seed=1)
+    # A direction that no training bond has: it shortens no dot product, and counts for the variance.
+    X, new = (np.hstack([rows, np.zeros((len(rows), 3))]) for rows in (X, new))
+    new[:10, 1:11] *= np.sqrt(0.5)
+    new[:10, 11] = np.sqrt(0.5)
+    plain, reduced = (BondRegressor(max_axes=number).fit(X, y) for number in (None, 400))
+    assert reduced.X_train_.shape == (60, 11)
+    for first, second in zip(*(r.latent(new) for r in (plain, reduced)), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+    _, _, novelty = reduced.latent(new)
+    assert novelty[:10].min() > novelty[10:].max()
+    few = BondRegressor(max_axes=6).fit(X, y)
+    assert few.X_train_.shape == (60, 7)
+    difference = few.predict(new[10:]) - plain.predict(new[10:])
+    assert 0.0 < np.std(difference) < 0.5 * np.std(plain.predict(new[10:]))
+
+
 def test_equal_bonds_of_a_crystal_can_be_learnt():
     X = np.tile(bonds(1)[0], (30, 1))
     mean, std = BondRegressor().fit(X, np.full(30, 0.7), np.arange(30) % 3).predict(X, return_std=True)

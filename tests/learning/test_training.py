@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from aiida_getl.learning.dataset import concatenate
+from aiida_getl.learning.descriptors import from_settings
 from aiida_getl.learning.metrics import regression_metrics
 from aiida_getl.learning.model import EtlModel
 from aiida_getl.learning.selection import METHODS, select
@@ -45,7 +46,7 @@ def test_without_a_prior_mean(small_table):
     model = train(bonds, settings, seed=0)
     member = model.regressors["Zr-Cu"].members_["soap"]
     assert member.mean_.amplitude == 0.0
-    far = np.hstack([[[9.0]], np.zeros((1, member.X_train_.shape[1] - 1))])
+    far = np.hstack([[[9.0]], np.zeros((1, len(member.axes_)))])
     assert abs(member.latent(far)[0][0]) < 0.02
     arrays, attributes = model.to_arrays()
     again = EtlModel.from_arrays(arrays, attributes)
@@ -76,8 +77,10 @@ def test_long_bonds_are_left_out(small_table):
 
 
 def test_bad_input_is_refused(small_table):
-    with pytest.raises(ValueError, match="has 638 features, its settings make 1335"):
-        train(small_table, {"descriptor": {**BOND, "species": ["Al", "Cu", "Zr"]}}, 0)
+    wrong = {**BOND, "species": ["Al", "Cu", "Zr"]}
+    features, made = (from_settings(settings).n_features for settings in (BOND, wrong))
+    with pytest.raises(ValueError, match=f"has {features} features, its settings make {made}"):
+        train(small_table, {"descriptor": wrong}, 0)
     with pytest.raises(ValueError, match="within r_max"):
         train(small_table, {"descriptor": BOND, "r_max": 1.0}, 0)
     bare = concatenate([small_table])
