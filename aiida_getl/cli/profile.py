@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,41 @@ def with_profile(function: Callable[..., Any] | None = None, *, create: bool = F
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        load(create=create)
-        return function(*args, **kwargs)
+        with told_outages():
+            load(create=create)
+            return function(*args, **kwargs)
 
     return wrapper
 
 
+@contextlib.contextmanager
+def told_outages() -> Iterator[None]:
+    """Tell that the storage or the daemon does not answer, in place of a traceback.
+
+    :raises click.ClickException: then.
+    """
+    from aiida.common.exceptions import UnreachableStorage
+    from aiida.engine.daemon.client import DaemonException
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        yield
+    except (UnreachableStorage, OperationalError) as error:
+        reason = str(error.orig if isinstance(error, OperationalError) else error).strip()
+        raise click.ClickException(
+            f"the storage of the profile is not reached: {reason}. Nothing is lost by that: start its server or mount "
+            "its disk, and try again; `aiida-getl setup --check` examines it"
+        ) from error
+    except DaemonException as error:
+        raise click.ClickException(
+            f"the daemon does not answer: {str(error).strip() or type(error).__name__}. See `verdi daemon status` and "
+            "`verdi daemon logshow`; `verdi daemon stop` and `verdi daemon start` take the work up where it is"
+        ) from error
+
+
 def load(*, create: bool = False) -> None:
     """Load the profile, see :func:`with_profile`."""
-    from aiida.common.exceptions import ConfigurationError
+    from aiida.common.exceptions import ConfigurationError, UnreachableStorage
     from aiida.manage.configuration import load_profile
 
     let_daemon_find_this_environment()
@@ -40,6 +67,8 @@ def load(*, create: bool = False) -> None:
         if create:
             _create_profile(name)
         load_profile(name, allow_switch=True)
+    except UnreachableStorage:  # is one, and the profile is there
+        raise
     except ConfigurationError as error:
         there = "`verdi profile list` shows those there are. " if name is not None else ""
         raise click.ClickException(

@@ -96,7 +96,12 @@ def _check_potential() -> Check:
 
 
 def _load(name: str) -> tuple[Profile | None, Check]:
-    from aiida.common.exceptions import ConfigurationError, MissingConfigurationError, ProfileConfigurationError
+    from aiida.common.exceptions import (
+        ConfigurationError,
+        MissingConfigurationError,
+        ProfileConfigurationError,
+        UnreachableStorage,
+    )
     from aiida.manage import get_manager
     from aiida.manage.configuration import get_config_path, load_profile
 
@@ -107,7 +112,12 @@ def _load(name: str) -> tuple[Profile | None, Check]:
         remedy = f"{_SETUP}, with AIIDA_PATH set to the folder where it is to be (now {os.environ.get('AIIDA_PATH')})"
         return None, Check("profile", False, f"{error} ({get_config_path()})", remedy)
     except (ConfigurationError, OSError) as error:
-        remedy = f"{_SETUP} if its folder was moved; if its files are lost, `verdi profile delete {name}` before"
+        if isinstance(error, UnreachableStorage) and profile.storage_backend == "core.psql_dos":
+            remedy = (
+                "start its PostgreSQL server, or see `verdi profile show` for the one that is meant; no data is lost"
+            )
+        else:
+            remedy = f"{_SETUP} if its folder was moved; if its files are lost, `verdi profile delete {name}` before"
         return None, Check("profile", False, f"the storage of {name} cannot be opened: {error}", remedy)
     if profile.process_control_backend is None:
         remedy = "`verdi profile configure-broker core.zeromq`"
