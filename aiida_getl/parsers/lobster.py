@@ -11,6 +11,7 @@ import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode
 from aiida.parsers import Parser
+from ase import Atoms
 from numpy.typing import NDArray
 
 from aiida_getl.calculations.pw_run import describe_run, describe_settings
@@ -25,7 +26,7 @@ from aiida_getl.lobster.matching import match_curves, match_orbitals, match_valu
 from aiida_getl.parsers.last_words import find_cause, read_end
 from aiida_getl.parsers.sanitise import read_json, sanitise
 from aiida_getl.quantumespresso.completion import icohp_window, integrates_curves, window_warning
-from aiida_getl.quantumespresso.kpoints import KPoints, lumped_pairs, regular_grid
+from aiida_getl.quantumespresso.kpoints import REACH, KPoints, lumped_with_images, regular_grid
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
 Content = TypeVar("Content")
@@ -100,7 +101,9 @@ class LobsterParser(Parser):
         except ValueError as exception:
             return self.exit_codes.ERROR_STRUCTURE_MISMATCH.format(reason=exception)
         finite = np.isfinite(icohps.icohp[rows]).all(axis=1)
-        lumped = find_lumped(bonds, self.node.inputs.parent_folder.creator)
+        # A bond that was asked for by itself says nothing of the images that are a little farther away.
+        farther = REACH if self.lobsterin.between else 1.0
+        lumped = find_lumped(bonds, atoms, self.node.inputs.parent_folder.creator, farther)
         kept = finite & ~lumped
         bonds, rows, turned = bonds.select(kept), rows[kept], turned[kept]
         # The distances of the structure itself have all digits.
@@ -333,15 +336,17 @@ def results(
     return sanitise(content)
 
 
-def find_lumped(bonds: BondList, scf: orm.CalcJobNode | None) -> NDArray[np.bool_]:
-    """Return which bonds, (n,), the k-points of a pw.x calculation cannot tell from their images."""
-    lumped = np.zeros(len(bonds), dtype=bool)
-    if scf is not None and "kpoints" in scf.inputs:
-        node = scf.inputs.kpoints
-        if "mesh" in node.base.attributes.all:
-            kpoints = regular_grid(*node.get_kpoints_mesh())
-        else:
-            points, weights = node.get_kpoints(also_weights=True)
-            kpoints = KPoints(points, weights / weights.sum())
-        lumped[lumped_pairs(bonds, kpoints)] = True
-    return lumped
+def find_lumped(
+    bonds: BondList, atoms: Atoms, scf: orm.CalcJobNode | None, farther: float = REACH
+) -> NDArray[np.bool_]:
+    """Return which bonds, (n,), the k-points of a pw.x calculation cannot tell from their images, listed or not."""
+    if scf is None or "kpoints" not in scf.inputs:
+        return np.zeros(len(bonds), dtype=bool)
+    node = scf.inputs.kpoints
+    if "mesh" in node.base.attributes.all:
+        kpoints = regular_grid(*node.get_kpoints_mesh())
+    else:
+        points, weights = node.get_kpoints(also_weights=True)
+        kpoints = KPoints(points, weights / weights.sum())
+    vectors = bond_vectors(atoms.positions, atoms.cell[:], bonds)
+    return lumped_with_images(vectors, atoms.cell[:], kpoints, farther)

@@ -101,10 +101,12 @@ def lumped_pairs(bonds: BondList, kpoints: KPoints) -> NDArray[np.int64]:
     return np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)
 
 
-def lumped_with_images(vectors: NDArray[np.float64], cell: NDArray[np.float64], kpoints: KPoints) -> NDArray[np.bool_]:
+def lumped_with_images(
+    vectors: NDArray[np.float64], cell: NDArray[np.float64], kpoints: KPoints, farther: float = REACH
+) -> NDArray[np.bool_]:
     """Return which bonds, (n,), the k-points cannot tell from another image of the same two atoms, listed or not.
 
-    Images count as far away as the longest of the bonds, or :data:`REACH` times as far as the bond itself. For a bond
+    Images count as far away as the longest of the bonds, or ``farther`` times as far as the bond itself. For a bond
     of an atom with its own image these are also the bond in the opposite direction, and the atom itself.
 
     Parameters
@@ -115,12 +117,14 @@ def lumped_with_images(vectors: NDArray[np.float64], cell: NDArray[np.float64], 
         Lattice vectors as rows.
     kpoints
         Time-reversed points may be left out.
+    farther
+        1 for lists that have all bonds up to some length, which k-points were chosen for.
     """
     found = np.zeros(len(vectors), dtype=bool)
     if not len(vectors):
         return found
     length = np.linalg.norm(vectors, axis=1)
-    reach = np.maximum(REACH * length, length.max())
+    reach = np.maximum(farther * length, length.max())
     shifts = _translations(cell, float((length + reach).max()))
     if not len(shifts):
         return found

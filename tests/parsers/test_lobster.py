@@ -232,6 +232,26 @@ def test_bonds_lumped_with_their_images_are_left_out(parse):
     assert node.exit_status == 430
 
 
+@pytest.mark.parametrize(
+    ("keyword", "kpoints", "status"),
+    [
+        # One of the four images in a cell of 4.05 Å, all of them as near.
+        ({"cohpBetween": "atom 1 and atom 2 cell 0 -1 -1"}, "gamma", 430),
+        ({"cohpGenerator": ["from 1.0 to 3.0"]}, "gamma", 430),
+        ({"cohpBetween": "atom 1 and atom 2 cell 0 -1 -1"}, "finer", 0),
+    ],
+)
+def test_bond_lumped_with_images_that_are_not_listed(parse, keyword, kpoints, status):
+    lines = FINISHED["ICOHPLIST.lobster"].splitlines(keepends=True)
+    one = "".join(lines[:2] + [line for line in lines[2:] if line.split()[1:3] == ["Al1", "Al2"]][:1])
+    report = FINISHED["lobsterout"].replace("found 24 interactions", "found 1 interactions")
+    basis = {"basisFunctions": {"Al": ["3s", "3p"]}}
+    files = {"ICOHPLIST.lobster": one, "lobsterout": report}
+    outputs, node = parse(files, kpoints=kpoints, parameters={**basis, **keyword})
+    assert node.exit_status == status, node.exit_message
+    assert outputs["bonds"].n_bonds == (0 if status else 1)
+
+
 def test_published_lobster_5(parse, reference_data):
     sample = reference_data / "lobster_samples" / "v5.1.1_FeNi3_spin"
     files = {"lobsterout": LOBSTER, "ICOHPLIST.lobster": (sample / "ICOHPLIST.lobster").read_text()}

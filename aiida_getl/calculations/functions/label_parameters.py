@@ -35,9 +35,10 @@ def label_parameters(structure, settings, analysis, **pseudos):
         else:
             projected = {name: slater_projected_shells(upf, wanted.get(upf.element, ())) for name, upf in upfs.items()}
         basis = basis_of_elements(upfs, wanted, projected)
-        bonds = find_bonds(positions, np.array(structure.cell), settings["r_max"], settings["r_min"])
-        if not len(bonds):
+        bonds = find_bonds(positions, np.array(structure.cell), settings["r_max"])
+        if not (bonds.distance >= settings["r_min"]).any():
             return ExitCode(402, f"no two atoms are between {settings['r_min']} and {settings['r_max']} Å apart")
+        # Images that are nearer than r_min count too.
         kpoints = choose_kpoints(bonds, settings["kpoints"])
     except ValueError as exception:
         return ExitCode(401, name_inputs(str(exception)))
