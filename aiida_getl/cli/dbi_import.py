@@ -88,6 +88,10 @@ def import_command(
     """
     from aiida_getl.exchange.dataset import is_exported
 
+    if manifest is not None and manifest.exists():
+        raise click.ClickException(
+            f"--table {manifest} is there already, perhaps edited: name a new file, or remove it"
+        )
     if path is not None and path.is_dir() and _has_databases(path):
         _import_databases(path, label or _name(path), dry_run)
         return
@@ -180,7 +184,8 @@ def _import_exported(path: Path, name: str, r_max: float, dry_run: bool) -> None
             found, metadata = read_folder(path) if path.is_dir() else read_database(path)
         except ValueError as exception:
             raise click.ClickException(str(exception)) from exception
-        click.echo(f"{metadata['title']}: {sum(len(each.bonds) for each in found)} bonds of {len(found)} structures")
+        n_bonds = sum(len(each.bonds) for each in found)
+        click.echo(f"{metadata.get('title', path.name)}: {n_bonds} bonds of {len(found)} structures")
         click.echo("Nothing was stored (--dry-run).")
         return
     load(create=True)

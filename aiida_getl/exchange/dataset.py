@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,27 +188,32 @@ def read_database(path: Path) -> tuple[list[LabelledStructure], dict[str, Any]]:
     ValueError
         For another database.
     """
-    result = []
-    with connect(path, type="db") as database:
-        metadata = dict(database.metadata)
-        _check_format(metadata, path)
-        for row in database.select():
-            try:
-                columns, info = row.data["bonds"], dict(row.data["info"])
-                bonds = BondList(*(np.asarray(columns[n]) for n in ("atom_i", "atom_j", "translation", "distance_A")))
-                strength = np.asarray(columns["strength_eV"], dtype=float)
-            except KeyError as error:
-                raise ValueError(f"{path}, row {row.id} has no {error}: it is no labelled structure") from None
-            result.append(LabelledStructure(_plain(row.toatoms()), bonds, strength, info))
+    try:
+        with connect(path, type="db") as database:
+            metadata = dict(database.metadata)
+            _check_format(metadata, path)
+            result = [_labelled(row, path) for row in database.select()]
+    except sqlite3.Error as error:
+        raise ValueError(f"{path.name} is no ASE database, or a damaged one ({error}): export it again") from error
     return result, metadata
+
+
+def _labelled(row: Any, path: Path) -> LabelledStructure:
+    try:
+        columns, info = row.data["bonds"], dict(row.data["info"])
+        bonds = BondList(*(np.asarray(columns[n]) for n in ("atom_i", "atom_j", "translation", "distance_A")))
+        strength = np.asarray(columns["strength_eV"], dtype=float)
+    except KeyError as error:
+        raise ValueError(f"{path.name}, row {row.id} has no {error}: it is no labelled structure") from None
+    return LabelledStructure(_plain(row.toatoms()), bonds, strength, info)
 
 
 def _check_format(metadata: Any, path: Path) -> None:
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} does not say 'format: {FORMAT}': it was not written by `aiida-getl dbi export`")
+        raise ValueError(f"{path.name} does not say 'format: {FORMAT}': it was not written by `aiida-getl dbi export`")
     if metadata.get("format_version") != FORMAT_VERSION:
         raise ValueError(
-            f"{path} is of version {metadata.get('format_version')!r} of the format, and this package reads "
+            f"{path.name} is of version {metadata.get('format_version')!r} of the format, and this package reads "
             f"{FORMAT_VERSION}: use the version of aiida-getl that wrote it"
         )
 

@@ -109,6 +109,11 @@ def test_a_folder_of_pairs_becomes_a_table_to_edit(aiida_profile, tmp_path, cell
     assert "Each is taken as a glass of its own" in output
     text = (tmp_path / "pairs.csv").read_text()
     (tmp_path / "pairs.csv").write_text(text.replace("glass_1_strained,as_quenched", "glass_1,tension_x"))
+    edited = (tmp_path / "pairs.csv").read_text()
+    status, output = call("dbi", "import", tmp_path, "--dry-run", "--table", tmp_path / "pairs.csv")
+    assert status == 1
+    assert "pairs.csv is there already, perhaps edited" in output
+    assert (tmp_path / "pairs.csv").read_text() == edited
     status, output = call("dbi", "import", tmp_path / "pairs.csv", "--label", "edited")
     assert status == 0, output
     assert "Found       2 structures in 1 runs" in output

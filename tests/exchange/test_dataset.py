@@ -1,7 +1,6 @@
 """Databases as files without AiiDA: what is read is what was written, and what is not is refused."""
 
 import json
-import sqlite3
 
 import numpy as np
 import pytest
@@ -147,9 +146,16 @@ def test_other_databases_are_refused(tmp_path):
         database.write(bulk("Cu"))
     with pytest.raises(ValueError, match="was not written by"):
         read_database(tmp_path / "other.db")
-    (tmp_path / "none.db").write_text("no database")
-    with pytest.raises(sqlite3.DatabaseError):
-        read_database(tmp_path / "none.db")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"garbage " * 99, "is no ASE database"), (b"", "does not say 'format")]
+)
+def test_files_that_are_no_database_are_refused_by_name(tmp_path, content, message):
+    path = tmp_path / "bad.db"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^bad\.db {message}"):
+        read_database(path)
 
 
 @pytest.mark.parametrize("run", ["../up", "", "a b", "a__b"])
