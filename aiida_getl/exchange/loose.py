@@ -148,7 +148,11 @@ def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
                 continue
             relative = folder.relative_to(directory).as_posix()
             run = "_".join(part for part in (relative.strip("."), stem) if part) or directory.resolve().name
-            source = pair(mine[0], path, run=run)
+            try:
+                source = pair(mine[0], path, run=run)
+            except ValueError as exception:
+                problems.append(Problem(path, str(exception)))
+                continue
             if len(mine) > 1:
                 others = ", ".join(found.name for found in mine[1:])
                 source = replace(source, notes=(f"{mine[0].name} was taken for the structure, not {others}",))

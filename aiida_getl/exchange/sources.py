@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,22 @@ class Problem:
 
 
 def identifier(text: str) -> str:
-    """Return a text as a name that links of the provenance graph can carry: letters, digits and single underscores."""
-    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    """Return a text as a name that links of the provenance graph can carry: letters, digits and single underscores.
+
+    Those are of ASCII. A text with others, such as ``glass α``, gets the start of its SHA-256, lest ``glass β`` be the
+    same.
+
+    Raises
+    ------
+    ValueError
+        For a text without a letter or digit.
+    """
+    text = unicodedata.normalize("NFC", text)
+    name = re.sub(r"[^A-Za-z0-9]+", "_", unicodedata.normalize("NFKD", text)).strip("_")
+    if any(character.isalnum() and not character.isascii() for character in text):
+        name = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}".strip("_")
     if not name:
-        raise ValueError(f"{text!r} has no letter or digit to make a name of")
+        raise ValueError(
+            f"{text!r} has no letter or digit to make a name of: rename it, or give a run in a table (CSV)"
+        )
     return name if name[0].isalpha() else f"n{name}"

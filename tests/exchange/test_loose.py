@@ -67,6 +67,16 @@ def test_lists_named_like_their_structures(folder, tmp_path):
     assert problem.reason == "no structure beside it: looked for a structure called c"
 
 
+def test_folders_of_any_name(folder, tmp_path):
+    for seed, name in enumerate(("glass α", "glass β", "???")):
+        folder(name, seed)
+    sources, (problem,) = find_pairs(tmp_path)
+    assert len({source.run for source in sources}) == 2
+    assert all(source.run.startswith("glass_") for source in sources)
+    assert problem.path == tmp_path / "???" / "ICOHPLIST.lobster"
+    assert "has no letter or digit to make a name of" in problem.reason
+
+
 def test_several_structures_beside_a_list(folder, tmp_path, cell):
     path = folder("one", 1)
     write(path / "other.xyz", [cell(3), cell(1)], format="extxyz")
