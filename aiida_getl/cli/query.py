@@ -169,7 +169,8 @@ def invalidate(node: str, reason: str, undo: bool, dry_run: bool, as_json: bool,
     """Mark NODE (PK, UUID or label; or LABEL@COMPUTER of a code) as faulty, and list all that depends on it.
 
     New DBIs leave out faulty labels, and those that rest on a faulty structure, pseudopotential or run, and say why;
-    what there is already stays as it is. A calculation is no longer taken from the cache.
+    what there is already stays as it is. A calculation is no longer taken from the cache. A DBI cannot be marked: mark
+    its faulty labels.
 
     \b
     Examples:
@@ -177,6 +178,7 @@ def invalidate(node: str, reason: str, undo: bool, dry_run: bool, as_json: bool,
         aiida-getl query invalidate 123 --undo
     """
     from aiida_getl.cli.nodes import find_node, one_code
+    from aiida_getl.data.dbi import DbiData
     from aiida_getl.provenance import faults
     from aiida_getl.provenance.dependents import uses as uses_of
 
@@ -197,8 +199,12 @@ def invalidate(node: str, reason: str, undo: bool, dry_run: bool, as_json: bool,
         return
     if not as_csv:
         said = "would be marked" if dry_run else "is no longer marked" if undo else "is marked"
-        click.echo(f"{after.subject.what} <{found.pk}> {said} as faulty. On it depend")
+        marked = "" if isinstance(found, DbiData) and not undo else f" {said} as faulty"
+        click.echo(f"{after.subject.what} <{found.pk}>{marked}. On it depend")
     _echo_uses(after, as_csv)
+    if isinstance(found, DbiData) and not (as_csv or undo):
+        click.echo(f"A DBI is not marked itself: {faults.MARK_LABELS.format(pk=found.pk)}")
+        return
     if not (as_csv or undo) and after.of_kind("dbi"):
         dbi = after.of_kind("dbi")[-1]
         click.echo(f"Next        aiida-getl dbi merge {dbi.pk} --label NAME   makes a DBI without the faulty labels")

@@ -38,6 +38,12 @@ from aiida_getl.provenance.words import Item, describe
 
 #: The mark, and the history of all marks of a node.
 MARK, HISTORY = "getl_faulty", "getl_faults"
+#: What to do where a database is faulty.
+MARK_LABELS = (
+    "mark those of its labels that are faulty, or what they were made with (structure, pseudopotential, potential, "
+    "code, process); `verdi data getl show {pk} --json` lists its labels, and `aiida-getl dbi merge {pk} --label NAME` "
+    "makes a database without those that are marked"
+)
 COPIED_FROM = "_aiida_cached_from"
 
 
@@ -53,8 +59,11 @@ class Mark(Item):
 def mark(node: orm.Node, reason: str) -> Mark:
     """Mark a node as faulty.
 
-    :raises ValueError: without a reason, or for what is not stored.
+    :raises ValueError: without a reason, for what is not stored, or for a database of interactions, whose labels are
+        what new databases take.
     """
+    if isinstance(node, DbiData):
+        raise ValueError(f"{describe(node).what} <{node.pk}> cannot be marked: {MARK_LABELS.format(pk=node.pk)}")
     if not reason.strip():
         raise ValueError("say why it is faulty: those who miss it in their data will ask")
     if not node.is_stored:

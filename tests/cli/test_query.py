@@ -161,6 +161,18 @@ def test_invalidate_leave_out_and_undo(call, campaign):
     assert "name two DBIs or more" in call("dbi", "merge", campaign.dbi.pk)[1]
 
 
+def test_a_dbi_is_not_marked_but_its_labels(call, campaign):
+    status, output = call("query", "invalidate", campaign.dbi.pk, "--reason", "bad")
+    assert status == 1
+    assert "cannot be marked: mark those of its labels that are faulty" in output
+    assert f"aiida-getl dbi merge {campaign.dbi.pk}" in output
+    assert marks() == []
+    status, output = call("query", "invalidate", campaign.dbi.pk, "--dry-run")
+    assert status == 0
+    assert "would be marked" not in output
+    assert "A DBI is not marked itself: mark those of its labels" in output
+
+
 def test_compare(call, campaign):
     status, output = call("query", "compare", campaign.model.pk, campaign.model.pk)
     assert status == 0

@@ -63,7 +63,7 @@ OWN = {
     "docs/predictions.md": {"78": "before", "81": "after"},
     "docs/report.md": {"345": "dbi"},
     "docs/active_learning.md": {"MODEL": "model"},
-    "docs/tutorial.md": {"DBI": "dbi", "MODEL": "model", "PREDICTION": "before"},
+    "docs/tutorial.md": {"DBI": "dbi", "LABEL": "label", "MODEL": "model", "PREDICTION": "before"},
     "docs/howto_review.md": {"MODEL": "model", "PREDICTION": "before", "STRUCTURE": "structure", "AGAIN": "after"},
 }
 #: Python that tests of its own run.
