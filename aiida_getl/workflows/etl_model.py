@@ -73,10 +73,12 @@ class EtlModelWorkChain(ProtocolMixin, LearningSteps):
         spec.inputs.validator = validate_inputs
 
         spec.outline(
-            if_(cls.has_labels)(cls.build, cls.keep_dbi),
+            if_(cls.has_labels)(cls.build, if_(cls.was_interrupted)(cls.start_again), cls.keep_dbi),
             cls.validate,
+            if_(cls.was_interrupted)(cls.start_again),
             cls.keep_validation,
             cls.train,
+            if_(cls.was_interrupted)(cls.start_again),
             cls.keep_model,
         )
 

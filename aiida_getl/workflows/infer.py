@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiida import orm
+from aiida.engine import if_
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.calculations.functions.analyse import analyse
@@ -39,7 +40,7 @@ class InferWorkChain(ProtocolMixin, LearningSteps):
             help="`r_max` in Å, the longest bonds to predict, those of the model where not given; `frame` of a "
             "trajectory, from 0.",
         )
-        spec.outline(cls.predict, cls.keep_predictions, cls.analyse)
+        spec.outline(cls.predict, if_(cls.was_interrupted)(cls.start_again), cls.keep_predictions, cls.analyse)
         spec.output("predictions", valid_type=orm.ArrayData, help="Every bond with its strength (`getl.bonds`).")
         spec.output("summary", valid_type=orm.Dict, help="Statistics per bond type and of the whole.")
         spec.output("atoms", valid_type=orm.ArrayData, help="Sum and mean of the bond strengths of every atom.")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import ToContext, WorkChain
 
 from aiida_getl.calculations.learn import LearnCalculation
 from aiida_getl.workflows.label import describe
+
+#: Exit statuses of jobs that were killed, or whose node failed: no result, or one that is cut.
+INTERRUPTED = (140, 302, 303)
 
 
 def learning_job(function, name: str, code: orm.AbstractCode, options: dict[str, Any] | None, **inputs) -> dict:
@@ -31,7 +35,8 @@ class LearningSteps(WorkChain):
     """Base of the work chains with such steps.
 
     Where the input ``code`` is given, every step is a job of it (``getl.learn``); else a calcfunction, which blocks
-    its daemon worker: right for seconds.
+    its daemon worker: right for seconds. A job that was interrupted is done once more, where the outline has
+    ``if_(cls.was_interrupted)(cls.start_again)`` behind its step.
     """
 
     @classmethod
@@ -54,6 +59,17 @@ class LearningSteps(WorkChain):
             return None
         job = learning_job(function, function.__name__, self.inputs.code, self.inputs.get("options"), **inputs)
         return ToContext(step=self.submit(LearnCalculation, **job))
+
+    def was_interrupted(self) -> bool:
+        """Whether the last step was a job that did not come to its end for outer reasons."""
+        return "code" in self.inputs and self.ctx.step.exit_status in INTERRUPTED
+
+    def start_again(self):
+        """Submit the last job once more."""
+        self.report(f"{describe(self.ctx.step)}: trying again")
+        inputs = self.ctx.step.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested()
+        metadata = {"options": self.inputs.get("options") or {}, "call_link_label": f"{inputs['task'].value}_again"}
+        return ToContext(step=self.submit(LearnCalculation, **inputs, metadata=metadata))
 
     def failure(self) -> str | None:
         """Return why the last step failed, None if it did not."""

@@ -224,3 +224,15 @@ def test_work_chains_with_a_code(code, labels, cell):
     predictions, node = run_get_node(infer)
     assert node.is_finished_ok, node.exit_message
     assert predictions["predictions"].creator.process_label == "LearnCalculation"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_work_chain_does_an_interrupted_job_once_more(code, labels, tmp_path, times):
+    for number in range(times):
+        (tmp_path / f"armed_{number}").touch()
+    fault = f"for armed in {tmp_path}/armed_*; do test -e $armed && rm $armed && kill -9 $$; done\ntrue"
+    inputs = {**labels, "settings": SETTINGS, "seed": 1, "code": code, "options": {"prepend_text": fault}}
+    _, node = run_get_node(EtlModelWorkChain, **inputs)
+    assert node.is_finished_ok == (times == 1), node.exit_message
+    statuses = [job.exit_status for job in sorted(node.called, key=lambda job: job.pk)]
+    assert statuses == ([302, 0, 0, 0] if times == 1 else [302, 302])
