@@ -166,17 +166,18 @@ def assess(
     parts = {name: _of_target(model, table, name, own) for name, own in sample.items()}
     trained = {name: part["std_mean"] for name, part in parts.items() if part["trained"]}
     assumed, _ = unmodelled_std(model, table, trained)
+    counting = _counting({name: own.n for name, own in sample.items()}, settings)
     types: dict[str, TypeAssessment] = {}
     for name, part in parts.items():
         errors: dict[str, Any] = _errors(name, validation, forecast)
-        limit = _limit(goal, name, sample)
+        limit = _limit(goal, name, counting)
         value, reached = None, None
         if goal is not None and limit is not None:
             value = errors["rmse"] if goal["quantity"] == "rmse" else part["std_mean"]
             value = assumed if value is None else value
             reached = bool(value <= limit)
         types[name] = TypeAssessment(**part, **errors, value=value, limit=limit, reached=reached)
-    weights = _weights(types, settings)
+    weights = _weights(types, counting)
     by_number = sorted(types, key=lambda name: -types[name].n_target)
     used = {name: assumed if own.std_mean is None else own.std_mean for name, own in types.items()}
     return Assessment(
@@ -262,28 +263,36 @@ def _doubled(points: Sequence[Mapping[str, Any]]) -> float | None:
     return float(rmse[-1] * 2.0 ** min(slope, 0.0))
 
 
-def _limit(goal: dict[str, Any] | None, name: str, sample: Mapping[str, BondSample]) -> float | None:
+def _counting(numbers: Mapping[str, int], settings: dict[str, Any]) -> dict[str, float]:
+    """Return how much each bond type of the target counts, whether it has reached its limit or not; zero: not at all.
+
+    One that is too rare counts only if it is told, by a weight or a limit of its own; the most frequent always does.
+    """
+    wanted, goal = settings["weights"], settings["goal"]
+    told = goal["limit"] if goal is not None and isinstance(goal["limit"], dict) else {}
+    weights = wanted if isinstance(wanted, dict) else {}
+    for what, named in (("the goal has limits", told), ("there are weights", weights)):
+        if missing := sorted(set(named) - set(numbers)):
+            raise ValueError(f"{what} for {missing}, and the target has only the bond types {sorted(numbers)}")
+    if isinstance(wanted, dict):
+        return {name: float(weights.get(name, 0.0)) for name in numbers}
+    enough = min(settings["min_share"] * sum(numbers.values()), max(numbers.values()))
+    each = {name: float(n) if wanted == "bonds" else 1.0 for name, n in numbers.items()}
+    return {name: each[name] if n >= enough or name in told else 0.0 for name, n in numbers.items()}
+
+
+def _limit(goal: dict[str, Any] | None, name: str, counting: Mapping[str, float]) -> float | None:
     if goal is None:
         return None
-    if not isinstance(goal["limit"], dict):
-        return float(goal["limit"])
-    if missing := sorted(set(goal["limit"]) - set(sample)):
-        raise ValueError(f"the goal has limits for {missing}, and the target has only the bond types {sorted(sample)}")
-    return float(goal["limit"][name]) if name in goal["limit"] else None
+    if isinstance(goal["limit"], dict):
+        return float(goal["limit"][name]) if name in goal["limit"] else None
+    # What does not count would never be labelled for, and its limit never be reached.
+    return float(goal["limit"]) if counting[name] > 0.0 else None
 
 
-def _weights(types: dict[str, TypeAssessment], settings: dict[str, Any]) -> dict[str, float]:
-    """Return the weights of the bond types, sum one: of those that matter and have not reached their limits."""
-    total = sum(own.n_target for own in types.values())
-    wanted = settings["weights"]
-    if isinstance(wanted, dict):
-        if missing := sorted(set(wanted) - set(types)):
-            raise ValueError(f"there are weights for {missing}, and the target has only the bond types {sorted(types)}")
-        weights = {name: float(wanted.get(name, 0.0)) for name in types}
-    else:
-        each = {name: own.n_target if wanted == "bonds" else 1.0 for name, own in types.items()}
-        enough = settings["min_share"] * total
-        weights = {name: each[name] if own.n_target >= enough else 0.0 for name, own in types.items()}
+def _weights(types: dict[str, TypeAssessment], counting: Mapping[str, float]) -> dict[str, float]:
+    """Return the weights of the bond types, sum one: of those that count and have not reached their limits."""
+    weights = dict(counting)
     aimed = {name: weights[name] if own.limit is not None else 0.0 for name, own in types.items()}
     if any(aimed.values()):
         left = {name: 0.0 if own.reached else aimed[name] for name, own in types.items()}

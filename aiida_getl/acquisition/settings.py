@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ase.data import chemical_symbols
+
+from aiida_getl.structures.bonds import bond_type
 from aiida_getl.structures.composition import parse_composition
 from aiida_getl.structures.deformation import PUBLISHED_SUBRUNS, deformations
 
@@ -91,7 +94,7 @@ def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
             f"active learning: min_gain_per_cost is {result['min_gain_per_cost']!r}: it must be eV per core-hour"
         )
     result["goal"] = _goal(result["goal"])
-    _check_weights(result["weights"])
+    result["weights"] = _weights(result["weights"])
     for name, amplitudes in _mapping("deformations", result["deformations"]).items():
         if not isinstance(amplitudes, (list, tuple)):
             raise ValueError(f"active learning: the amplitudes of {name} are {amplitudes!r}: give a list")
@@ -159,15 +162,30 @@ def _goal(goal: Any) -> dict[str, Any] | None:
     limits = list(limit.values()) if isinstance(limit, dict) else [limit]
     if not limits or not all(_is_number(value) and value > 0.0 for value in limits):
         raise ValueError(f"active learning: the limit of the goal is {limit!r}: give eV, or eV by bond type")
-    return {"quantity": goal["quantity"], "limit": limit}
+    return {"quantity": goal["quantity"], "limit": _by_type("limits", limit) if isinstance(limit, dict) else limit}
 
 
-def _check_weights(weights: Any) -> None:
+def _weights(weights: Any) -> Any:
     if weights in ("equal", "bonds"):
-        return
+        return weights
     values = list(weights.values()) if isinstance(weights, dict) else []
     if not all(_is_number(value) and value >= 0.0 for value in values) or not sum(values) > 0.0:
         raise ValueError(f"active learning: weights is {weights!r}: give equal, bonds, or numbers by bond type")
+    return _by_type("weights", weights)
+
+
+def _by_type(name: str, values: dict[Any, Any]) -> dict[str, Any]:
+    """Return numbers by bond type, whichever of its elements was named first."""
+    result: dict[str, Any] = {}
+    for given, value in values.items():
+        elements = given.split("-") if isinstance(given, str) else []
+        if len(elements) != 2 or not set(elements) <= set(chemical_symbols[1:]):
+            raise ValueError(f"active learning: {given!r} among the {name} is no bond type: write it as Zr-Cu")
+        own = bond_type(*elements)
+        if own in result:
+            raise ValueError(f"active learning: {own} is twice among the {name}, in both orders: give it once")
+        result[own] = value
+    return result
 
 
 def _mapping(name: str, value: Any) -> dict[str, Any]:

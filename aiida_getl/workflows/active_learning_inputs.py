@@ -156,7 +156,9 @@ def validate_inputs(inputs, _) -> str | None:
         return "what is to be predicted? Give structures as `targets`, or `target_compositions`"
     if inputs.get("target_compositions") and "target_n_atoms" not in inputs:
         return "say by `target_n_atoms` how large the cells of the `target_compositions` are to be"
-    return _validate_runs(inputs) or _validate_elements(inputs) or _validate_scale(inputs)
+    return (
+        _validate_runs(inputs) or _validate_elements(inputs) or _validate_bond_types(inputs) or _validate_scale(inputs)
+    )
 
 
 def _validate_runs(inputs) -> str | None:
@@ -231,6 +233,19 @@ def _validate_elements(inputs) -> str | None:
         wanted |= set(target.get_symbols_set() if isinstance(target, orm.StructureData) else target.symbols)
     if missing := sorted(wanted - set(inputs["label"].get("pseudos", {}))):
         return f"no pseudopotential for {', '.join(missing)} in `label.pseudos`"
+    return None
+
+
+def _validate_bond_types(inputs) -> str | None:
+    """Refuse limits and weights of bonds that the target cannot have."""
+    compositions = [composition.value for composition in inputs.get("target_compositions", {}).values()]
+    elements = elements_of(None, compositions, inputs.get("targets", {}))
+    settings = validate_settings(inputs["acquisition"].get_dict())
+    limits = settings["goal"]["limit"] if settings["goal"] is not None else None
+    for name, values in (("the goal has a limit", limits), ("there is a weight", settings["weights"])):
+        for bond in values if isinstance(values, dict) else ():
+            if not set(bond.split("-")) <= set(elements):
+                return f"{name} for {bond}, and the elements of the target are {', '.join(elements)}: leave it out"
     return None
 
 

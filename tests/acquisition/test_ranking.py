@@ -104,6 +104,45 @@ def test_assessment_refuses(model, table, target, options, message):
         assess(model, table, target, options, seed=0)
 
 
+def test_what_is_too_rare_is_no_part_of_the_goal(model, table, target):
+    """No candidate is chosen for its sake, so that a goal that asked for it could never be reached."""
+    numbers = {name: own.n_target for name, own in assess(model, table, target, {}, seed=0).types.items()}
+    order = sorted(numbers, key=numbers.get)
+    settings = {"min_share": (numbers[order[0]] + 0.5) / sum(numbers.values())}
+
+    found = assess(model, table, target, {**settings, "goal": {"quantity": "std", "limit": 10.0}}, seed=0)
+    assert found.types[order[0]].limit is None
+    assert found.weights[order[0]] == 0.0
+    assert found.types[order[1]].reached
+    assert found.reached
+
+    # A limit of its own makes it count, and labels are chosen for it.
+    told = {"quantity": "std", "limit": {order[0]: 1e-6}}
+    found = assess(model, table, target, {**settings, "goal": told}, seed=0)
+    assert found.weights[order[0]] == 1.0
+    assert not found.reached
+
+
+def test_a_type_without_weight_is_no_part_of_the_goal(model, table, target):
+    settings = {"weights": {"Zr-Zr": 1.0}, "goal": {"quantity": "std", "limit": 10.0}}
+    found = assess(model, table, target, settings, seed=0)
+    assert [name for name, own in found.types.items() if own.limit is not None] == ["Zr-Zr"]
+
+
+def test_the_most_frequent_type_always_counts(model, table, target):
+    found = assess(model, table, target, {"min_share": 1.0}, seed=0)
+    most = max(found.types, key=lambda name: found.types[name].n_target)
+    assert found.weights[most] == 1.0
+
+
+def test_either_order_of_the_elements(model, table, target):
+    goal = {"quantity": "std", "limit": {"Cu-Zr": 10.0}}
+    found = assess(model, table, target, {"goal": goal, "weights": {"Cu-Zr": 2.0}}, seed=0)
+    assert found.types["Zr-Cu"].limit == 10.0
+    assert found.weights["Zr-Cu"] == 1.0
+    assert found.reached
+
+
 def test_best_first_and_nothing_twice(proposal, candidates):
     """The compressed glass first; its copy then brings less than it did."""
     assert proposal.items[0].key == candidates[0].key or proposal.items[0].key == candidates[1].key

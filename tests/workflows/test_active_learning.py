@@ -229,6 +229,8 @@ def await_that(condition, seconds=3600):
         ({"overrides": {"max_core_hours": -1.0}}, "-1.0 given, must be positive"),
         ({"goal": {"quantity": "mae", "limit": 0.1}}, "give a quantity, std or rmse"),
         ({"acquisition": {"balanse": 0.2}}, r"unknown settings of active learning \['balanse'\]"),
+        ({"goal": {"quantity": "std", "limit": {"Cu-Zr": 0.1, "Al-Al": 0.1}}}, "a limit for Al-Al.* target are Cu, Zr"),
+        ({"acquisition": {"weights": {"Al-Zr": 1.0}}}, "a weight for Zr-Al"),
         ({"targets": {}}, "what is to be predicted"),
         ({"targets": {}, "target_compositions": {"glass": "CuZr"}}, "are melt-quench runs: give `melt_quench`"),
         ({"dbi": None, "compositions": ["CuZr"]}, "are melt-quench runs: give `melt_quench`"),
