@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_getl.cohp.frame import restrict_basis
 from aiida_getl.cohp.orbitals import OrbitalTable, build_orbitals
+from aiida_getl.cohp.progress import Progress, silent
 from aiida_getl.cohp.save import QeSave, read_save
 from aiida_getl.cohp.sources import Source, open_projections
 
@@ -33,6 +34,8 @@ class QeBands:
         Shell labels per element, see :func:`aiida_getl.cohp.orbitals.build_orbitals`.
     source
         Where the projections come from, see :func:`aiida_getl.cohp.sources.open_projections`.
+    progress
+        Told of the plane waves that are projected.
 
     Attributes
     ----------
@@ -56,9 +59,15 @@ class QeBands:
         leaves out shells whose bands are not separate ones.
     """
 
-    def __init__(self, path: Path, basis: Mapping[str, Sequence[str]] | None = None, source: Source = "auto") -> None:
+    def __init__(
+        self,
+        path: Path,
+        basis: Mapping[str, Sequence[str]] | None = None,
+        source: Source = "auto",
+        progress: Progress = silent,
+    ) -> None:
         self.save: QeSave = read_save(path)
-        opened = open_projections(self.save, basis or {}, source)
+        opened = open_projections(self.save, basis or {}, source, progress)
         self.file, self.no_slater = opened.file, opened.no_slater
         try:
             self.orbitals: OrbitalTable = build_orbitals(self.save.species, self.save.upfs, basis, opened.shells)

@@ -85,7 +85,7 @@ class ProgressReport:
         self._last = time.monotonic()
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Report a finished k-point if the last report is some time ago."""
+        """Report what is done if the last report is some time ago."""
         now = time.monotonic()
         if now - self._last > REPORT_INTERVAL:
             self._last = now

@@ -20,7 +20,7 @@ What makes equivalent bonds alike where bands are degenerate or out of the basis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,9 +30,8 @@ from numpy.typing import NDArray
 from aiida_getl.cohp.blocks import Blocks, bond_blocks
 from aiida_getl.cohp.curves import BandStates, Curves, CurveSettings, add_states, check_size, empty_curves
 from aiida_getl.cohp.frame import choose_from_level, inverse_root, level_at_cut, polar_frame
+from aiida_getl.cohp.progress import Progress, silent
 from aiida_getl.structures.bonds import BondList
-
-Progress = Callable[[str, int, int], None]
 
 
 class Bands(Protocol):
@@ -117,7 +116,7 @@ def compute_cohp(
     bonds: BondList,
     overlaps: bool = True,
     curves: CurveSettings | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> CohpResult:
     """Return bond strengths of the given bonds, and their curves if asked for.
 
@@ -132,7 +131,7 @@ def compute_cohp(
     curves
         Which curves are wanted, if any; COOPs also need ``overlaps``.
     progress
-        Called with (what, done, total) after every k-point.
+        Told of every k-point, and of the steps within it.
 
     Raises
     ------
@@ -153,10 +152,12 @@ def compute_cohp(
     states: dict[tuple[int, int], BandStates] = {}
 
     for done, (spin, k) in enumerate(_all_points(n_spins, n_kpoints), start=1):
+        here = f"k-point {done} of {n_spins * n_kpoints}, step"
         weight = bands.weights[k]
         e, f = bands.energies[spin, k], bands.occupations[spin, k]
         start, stop = level_at_cut(e, n)
         x, overlap = bands.projections(spin, k, stop, overlaps)
+        progress(here, 1, 3)
         # Absolute values of every band, as LOBSTER's "abs." spillings are: projections on Slater orbitals can exceed 1.
         outside = np.abs(1 - np.einsum("an,an->n", x[:, :n].conj(), x[:, :n]).real)
         electrons[spin] += weight * f[:n].sum()
@@ -171,6 +172,7 @@ def compute_cohp(
         else:
             e, f = e[:n], f[:n]
         frame = polar_frame(x)
+        progress(here, 2, 3)
         smallest, deficient = min(smallest, frame.smallest), deficient + frame.is_deficient
         phase = np.exp(2j * np.pi * (bonds.translation @ bands.kpoints[k]))
         conjugate_phase = phase.conj()[blocks.bond] * weight
@@ -178,6 +180,7 @@ def compute_cohp(
         h[spin] += (frame.operator(e)[blocks.row, blocks.column] * conjugate_phase).real
         d[spin] += (density[blocks.row, blocks.column] * conjugate_phase).real
         loewdin[spin] += g * weight * density.diagonal().real
+        progress(here, 3, 3)
         root = None
         if overlap is None:
             have_overlaps = False
@@ -199,8 +202,7 @@ def compute_cohp(
                 raw_rest=root @ rest @ root if wants_coop and root is not None and rest is not None else None,
                 share=frame.share if frame.is_deficient else np.zeros(len(e)),
             )
-        if progress is not None:
-            progress("k-point", done, n_spins * n_kpoints)
+        progress("k-point", done, n_spins * n_kpoints)
 
     elements = {"COHP": g * d * h, "COBI": g**2 * d**2 * n_spins}
     matrices = {"COHP": g * h, "COBI": g**2 * d * n_spins}
@@ -212,8 +214,7 @@ def compute_cohp(
         for done, (spin, k) in enumerate(_all_points(n_spins, n_kpoints), start=1):
             of_spin = {kind: matrix[spin] for kind, matrix in matrices.items()}
             add_states(found, spin, states.pop((spin, k)), blocks, of_spin, curves)
-            if progress is not None:
-                progress("curves of k-point", done, n_spins * n_kpoints)
+            progress("curves of k-point", done, n_spins * n_kpoints)
     return CohpResult(
         bonds=bonds,
         blocks=blocks,

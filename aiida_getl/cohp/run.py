@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from aiida_getl.cohp.calculation import QeBands
 from aiida_getl.cohp.curves import KINDS, CurveSettings
-from aiida_getl.cohp.engine import CohpResult, Progress, compute_cohp
+from aiida_getl.cohp.engine import CohpResult, compute_cohp
 from aiida_getl.cohp.frame import DEGENERACY_TOLERANCE, RANK_TOLERANCE
 from aiida_getl.cohp.interactions import Interactions, aliased_bonds, find_interactions
 from aiida_getl.cohp.keywords import check_keywords
+from aiida_getl.cohp.progress import Progress, silent
 from aiida_getl.cohp.results import remove_results, write_result
 from aiida_getl.cohp.save import find_save
 from aiida_getl.cohp.sources import Source
@@ -55,7 +56,7 @@ def run(
     output: Path,
     version: str,
     layout: Layout = 6,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     source: Source = "auto",
 ) -> CohpResult:
     """Compute what ``folder/lobsterin`` asks for and write it to ``output``.
@@ -78,7 +79,7 @@ def run(
     layout
         Of the files: as LOBSTER 4 or 6 writes them.
     progress
-        Called with (what, done, total) after every k-point.
+        Told of every k-point, and of the steps and parts of plane waves within it.
     source
         Where the projections come from, see :func:`aiida_getl.cohp.sources.open_projections`.
 
@@ -99,7 +100,7 @@ def run(
         notes = check_keywords(lobsterin)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    bands = QeBands(find_save(folder) if save is None else save, lobsterin.basis_functions, source)
+    bands = QeBands(find_save(folder) if save is None else save, lobsterin.basis_functions, source, progress)
     asked = find_interactions(lobsterin, bands.save)
     when = f"{started:%Y-%m-%d at %H:%M:%S %Z}"
     text = lobsterout_start(version, layout, socket.gethostname(), when, _threads(), bands, asked.n_listed)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_getl.cohp.frame import inverse_root
+from aiida_getl.cohp.progress import Progress, silent
 from aiida_getl.cohp.projections import ProjectionFile
 from aiida_getl.cohp.save import QeSave
 from aiida_getl.quantumespresso.basis import USE_PROJWFC, projected_shells, slater_projected_shells
@@ -56,13 +57,15 @@ class SlaterSource:
     save
     shells
         Of every species, in the order of the functions.
+    progress
+        Told of the plane waves that are projected.
     """
 
     functions = "Slater orbitals (Koga et al. 1999), from wavefunctions"
     label = "Slater"
     has_overlaps = True
 
-    def __init__(self, save: QeSave, shells: Mapping[str, Sequence[Shell]]) -> None:
+    def __init__(self, save: QeSave, shells: Mapping[str, Sequence[Shell]], progress: Progress = silent) -> None:
         self.path = save.path
         self.n_spins, self.n_kpoints, self.n_bands = save.energies.shape
         self.n_functions = sum(shell.n_functions for name in save.species for shell in shells[name])
@@ -76,6 +79,7 @@ class SlaterSource:
             {name: (save.upfs[name].element, chosen) for name, chosen in shells.items()},
             save.kpoints,
             self.n_spins,
+            progress,
         )
         # The same for both spins, and asked for more than once.
         self._overlap = lru_cache(maxsize=1)(self._raw.overlap)
@@ -113,7 +117,9 @@ class Opened:
     no_slater: str | None = None
 
 
-def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: Source) -> Opened:
+def open_projections(
+    save: QeSave, basis: Mapping[str, Sequence[str]], source: Source, progress: Progress = silent
+) -> Opened:
     """Return the projections of a calculation.
 
     Parameters
@@ -125,6 +131,8 @@ def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: S
         Slater orbitals need the wavefunctions of pw.x (``wfc*.dat``), PAW datasets with their partial waves, and shells
         that are in the table. ``auto`` does without them, not without a file that was lost or damaged: the numbers
         would be on another scale.
+    progress
+        Told of the plane waves that are projected.
 
     Raises
     ------
@@ -135,7 +143,7 @@ def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: S
     reason = None
     if source != "projwfc":
         try:
-            return _open_slater(save, basis)
+            return _open_slater(save, basis, progress)
         except DamageError:
             raise
         except (FileNotFoundError, ValueError) as error:
@@ -148,7 +156,7 @@ def open_projections(save: QeSave, basis: Mapping[str, Sequence[str]], source: S
     return Opened(ProjectionFile(file), {name: projected_shells(upf) for name, upf in save.upfs.items()}, reason)
 
 
-def _open_slater(save: QeSave, basis: Mapping[str, Sequence[str]]) -> Opened:
+def _open_slater(save: QeSave, basis: Mapping[str, Sequence[str]], progress: Progress) -> Opened:
     n_spins, n_kpoints, _ = save.energies.shape
     files = [wavefunction_file(save.path, spin, k, n_spins) for spin, k in np.ndindex(n_spins, n_kpoints)]
     missing = [text for text in map(missing_wavefunctions, files) if text]
@@ -164,4 +172,4 @@ def _open_slater(save: QeSave, basis: Mapping[str, Sequence[str]]) -> Opened:
                 f"need PAW datasets: take such, or {USE_PROJWFC}"
             )
     shells = {name: slater_projected_shells(upf, basis.get(upf.element, ())) for name, upf in save.upfs.items()}
-    return Opened(SlaterSource(save, shells), shells)
+    return Opened(SlaterSource(save, shells, progress), shells)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from aiida_getl.cohp.progress import Progress, silent
 from aiida_getl.quantumespresso.upf import Shell
 from aiida_getl.slater.datasets import PawDataset, read_paw
 from aiida_getl.slater.harmonics import real_harmonics
@@ -48,6 +49,8 @@ class SlaterProjections:
     kpoints : (nk, 3)
         In units of the reciprocal lattice vectors.
     n_spins
+    progress
+        Told of the plane waves that are done.
 
     Raises
     ------
@@ -65,8 +68,9 @@ class SlaterProjections:
         shells: Mapping[str, tuple[str, Sequence[Shell]]],
         kpoints: NDArray[np.float64],
         n_spins: int,
+        progress: Progress = silent,
     ) -> None:
-        self._save, self._n_spins, self._kpoints = save, n_spins, kpoints
+        self._save, self._n_spins, self._kpoints, self._progress = save, n_spins, kpoints, progress
         self._cell, self._positions = cell / BOHR, positions / BOHR
         names = list(dict.fromkeys(species))
         self._kind = np.array([names.index(name) for name in species])
@@ -105,6 +109,7 @@ class SlaterProjections:
         n = int(self._start[-1])
         total: NDArray = np.zeros((n, n_bands), dtype=float if waves.is_gamma else complex)
         rows = np.empty((n, CHUNK), dtype=complex)
+        here = f"k-point {kpoint * self._n_spins + spin + 1} of {len(self._kpoints) * self._n_spins}, plane waves"
         for start in range(0, len(waves.vectors), CHUNK):
             vectors = waves.vectors[start : start + CHUNK]
             part = waves.coefficients(start, start + len(vectors))
@@ -115,6 +120,7 @@ class SlaterProjections:
                 total += 2 * _real_product(rows[:, : len(vectors)], part)
             else:
                 total += rows[:, : len(vectors)].conj() @ part.T
+            self._progress(here, start + len(vectors), len(waves.vectors))
         if not np.isfinite(total).all():
             raise ValueError(f"{path} has numbers that are not finite: run pw.x again")
         return total

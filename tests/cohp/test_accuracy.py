@@ -122,6 +122,10 @@ def test_gamma_only_agrees_with_a_mesh_of_gamma(run_qe):
         found = [np.array(list(icohps(save, 1.9, source)[0].values())) for save in (real, full)]
         assert found[0].min() < -1
         np.testing.assert_allclose(*found, atol=1e-4)
+    told = []
+    QeBands(real, source="slater", progress=lambda *what: told.append(what)).projections(0, 0, 8, False)
+    assert told[-1][0] == "k-point 1 of 1, plane waves"
+    assert told[-1][1] == told[-1][2] > 50
 
 
 def test_equivalent_bonds_of_a_metal_are_equal(run_program, paw_directory, tmp_path):

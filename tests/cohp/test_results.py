@@ -38,6 +38,15 @@ def test_the_number_of_bonds_is_told_before_the_work(folder):
     assert not (folder / "ICOHPLIST.lobster").exists()
 
 
+def test_every_step_of_a_run_is_told(folder):
+    told = []
+    run(folder, None, folder, "1", progress=lambda *what: told.append(what))
+    assert told[:4] == [*(("k-point 1 of 3, step", step, 3) for step in (1, 2, 3)), ("k-point", 1, 3)]
+    assert told[-4:] == [("k-point", 3, 3), *(("curves of k-point", k, 3) for k in (1, 2, 3))]
+    # By this AiiDA's parser knows that a run which printed nothing else was not refused.
+    assert all(re.search(r"k-point \d+ of \d+", "{} {} of {}".format(*what)) for what in told)
+
+
 def test_what_stands_beside_a_list_of_a_run_that_could_not_go_on(folder):
     """A file that grows too large after the list is written: the spillings are there, and no part of that file."""
     pairs = "".join(f"cobiBetween atom 1 atom 2 cell {n} 0 0 orbitalwise\n" for n in range(100))
