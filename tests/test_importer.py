@@ -64,6 +64,12 @@ def test_a_dbi_of_what_has_labels(sources, group):
     found = trace(dbi, bond=0)
     assert [step.what for step in found.steps] == ["import_label"]
     assert list(found.origins) == ["files"]
+    (origin,) = found.origins["files"]
+    assert origin.files["icohplist"] == {
+        "path": str(sources[0].files["icohplist"].resolve()),
+        "sha256": sources[0].checksums()["icohplist"],
+    }
+    assert found.label["calculation"]["ecutwfc"] == 70
     assert dbi.uuid in {node.uuid for node in group.nodes}
     assert len(list(group.nodes)) == 3 * 3 + 1
 

@@ -95,6 +95,9 @@ def _echo(found: Trace) -> None:
             f"{item.what} <{item.pk}>" + (f" sha256 {item.sha256}" if item.sha256 else "") for item in items[:6]
         )
         click.echo(f"  {name:14s} {shown}" + (f"; and {len(items) - 6} more" if len(items) > 6 else ""))
+        for item in items[:6]:
+            for role, file in item.files.items():
+                click.echo(f"  {'':14s} <{item.pk}> {role}: {file['path']} sha256 {file['sha256']}")
     if found.decisions:
         click.echo("\nWhat people decided")
         for decision in found.decisions:

@@ -21,9 +21,13 @@ DECISION = "decision"
 
 @dataclass(frozen=True)
 class Origin(Item):
-    """Data that no calculation made, with the SHA-256 checksum of its file where it is one."""
+    """Data that no calculation made, with the SHA-256 checksum of its file where it is one.
+
+    ``files`` has the ``path`` and ``sha256`` of each where several were imported, by what they are for.
+    """
 
     sha256: str | None = None
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class Step(Item):
 class Trace:
     """Where one node, or one bond of it, comes from.
 
-    ``label`` says how the numbers were made: method (engine, version, basis, pseudopotentials by md5) and spilling.
+    ``label`` says how the numbers were made: method (engine, version, basis, pseudopotentials by md5), spilling
+    and, of imported labels, ``calculation`` (cut-offs in Ry, k-points and more of the SCF, as far as known).
     ``steps`` are all calculations on the way, oldest first; ``origins`` the data that no calculation made (potential,
     pseudopotentials, compositions, seeds, settings), by name of the input that they served as; ``decisions`` those of
     people, oldest first.
@@ -111,7 +116,7 @@ def _describe_label(node: orm.Data) -> dict[str, Any]:
     if isinstance(node, BondModelData):
         return {"method": attributes.get("labelled_by", None)}
     if isinstance(node, (BondStrengthsData, DbiData)):
-        return {name: attributes.get(name) for name in ("method", "spilling") if name in attributes}
+        return {name: attributes.get(name) for name in ("method", "spilling", "calculation") if name in attributes}
     return {}
 
 
@@ -205,11 +210,21 @@ def _origins(lineage: Lineage, words: dict[int, str]) -> dict[str, list[Origin]]
     items: dict[int, Origin] = {}
     for part in parts(set().union(*pks.values())):
         query = orm.QueryBuilder().append(
-            orm.Data, filters={"id": {"in": part}}, project=["id", "uuid", "repository_metadata"]
+            orm.Data,
+            filters={"id": {"in": part}},
+            project=["id", "uuid", "repository_metadata", "attributes.paths", "attributes.sha256"],
         )
-        for pk, uuid, files in rows(query):
-            items[pk] = Origin(pk, str(uuid), words[pk], _checksum(files) if has_checksums else None)
+        for pk, uuid, files, paths, sums in rows(query):
+            checksum = _checksum(files) if has_checksums else None
+            items[pk] = Origin(pk, str(uuid), words[pk], checksum, _imported(paths, sums))
     return {label: [items[pk] for pk in sorted(own)] for label, own in sorted(pks.items())}
+
+
+def _imported(paths: Any, sums: Any) -> dict[str, dict[str, str]]:
+    """Return what the importer left in the attributes of files."""
+    if not isinstance(paths, dict) or not isinstance(sums, dict):
+        return {}
+    return {role: {"path": path, "sha256": sums.get(role, "")} for role, path in sorted(paths.items())}
 
 
 def _checksum(files: dict[str, Any] | None) -> str | None:
