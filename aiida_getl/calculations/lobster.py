@@ -128,10 +128,19 @@ class LobsterCalculation(CalcJob):
         "NcICOBILIST.lobster",
         "CHARGE.lobster",
         "GROSSPOP.lobster",
+        "MadelungEnergies.lobster",
+        "SitePotentials.lobster",
         "POSCAR.lobster",
         "POSCAR.lobster.vasp",
     )
-    _RETRIEVE_CURVES = ("COHPCAR.lobster", "COOPCAR.lobster", "COBICAR.lobster")
+    #: What may be large.
+    _RETRIEVE_CURVES = (
+        "COHPCAR.lobster",
+        "COOPCAR.lobster",
+        "COBICAR.lobster",
+        "DOSCAR.lobster",
+        "bandOverlaps.lobster",
+    )
 
     @classmethod
     def define(cls, spec):

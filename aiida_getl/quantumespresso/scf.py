@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ase.data import chemical_symbols
@@ -40,6 +40,14 @@ CHOICES = {
 #: Numbers that must be above zero, and those that may be zero.
 POSITIVE = ("ecutwfc", "ecutrho", "degauss", "mixing_beta", "electron_maxstep", "conv_thr_per_atom", "r_max")
 NOT_NEGATIVE = ("band_margin", "r_min", "spilling_max")
+#: Elements whose solids, or many of whose alloys, have magnetic moments: 3d, 4f and 5f shells that are open.
+MAGNETIC = frozenset(
+    {
+        *("Cr", "Mn", "Fe", "Co", "Ni"),
+        *("Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm"),
+        *("U", "Np", "Pu", "Am", "Cm", "Bk", "Cf"),
+    }
+)
 #: Divisions of a grid of k-points along one reciprocal vector; more are a slip of the keyboard.
 MOST_DIVISIONS = 50
 
@@ -137,6 +145,17 @@ def scf_parameters(
             "electron_maxstep": settings["electron_maxstep"],
         },
     }
+
+
+def spin_warning(symbols: Iterable[str]) -> str | None:
+    """Return a warning for elements that may have magnetic moments, which a label is computed without; else None."""
+    found = sorted(MAGNETIC.intersection(symbols))
+    if not found:
+        return None
+    return (
+        f"{', '.join(found)} may be magnetic: labels are computed without spin, and bonds of a magnetic alloy would be "
+        "other ones; for those run pw.x with nspin 2, and getl.lobster.base on it"
+    )
 
 
 def lobsterin_parameters(basis: Mapping[str, Sequence[Shell]], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 from aiida_getl.calculations.functions.label_parameters import label_parameters
 from aiida_getl.calculations.functions.record_failure import record_failure
 from aiida_getl.calculations.pw_run import find_engine, was_cleaned
-from aiida_getl.quantumespresso.scf import check_settings
+from aiida_getl.quantumespresso.scf import check_settings, spin_warning
 from aiida_getl.workflows.describe import describe
 from aiida_getl.workflows.lobster_base import LobsterBaseWorkChain
 from aiida_getl.workflows.scf_base import ScfBaseWorkChain
@@ -217,6 +217,8 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
 
     def prepare(self):
         """Derive what the codes are asked for from the structure and its pseudopotentials."""
+        if warning := spin_warning(self.inputs.structure.get_symbols_set()):
+            self.report(warning)
         kinds = self.inputs.structure.get_kind_names()
         self.ctx.pseudos = {kind: self.inputs.pseudos[kind] for kind in kinds}
         has_projections = "projwfc" in self.inputs

@@ -220,6 +220,23 @@ def test_engine_not_found(builder, getl_computer):
     )
 
 
+def test_elements_that_may_be_magnetic_are_told(builder, alloy):
+    """Before anything else: here no bond is in range."""
+    build = builder()
+    iron = orm.StructureData(ase=bulk("FeZr", "cesiumchloride", 3.26))
+    build.structure, build.pseudos = iron, {"Fe": build.pseudos["Cu"], "Zr": build.pseudos["Zr"]}
+    build.settings = orm.Dict({**build.settings.get_dict(), "r_max": 2.0})
+    _, node = run_get_node(build)
+    assert_failed(node, 210)
+    messages = [log.message for log in orm.Log.collection.get_logs_for(node)]
+    assert any("Fe may be magnetic: labels are computed without spin" in message for message in messages)
+
+    build.structure, build.pseudos = alloy, builder().pseudos
+    _, node = run_get_node(build)
+    assert_failed(node, 210)
+    assert not any("magnetic" in log.message for log in orm.Log.collection.get_logs_for(node))
+
+
 def test_cell_too_small_for_the_kpoints(builder):
     _, node = run_get_node(builder(kpoints={"mesh": [1, 1, 1], "offset": [0.0, 0.0, 0.0]}))
     assert_failed(node, 210, "the cell is too small for the k-points [1, 1, 1]", "take 'fewest'")
