@@ -223,10 +223,12 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         self.ctx.pseudos = {kind: self.inputs.pseudos[kind] for kind in kinds}
         has_projections = "projwfc" in self.inputs
         engine = find_engine(self.inputs.lobster.code, has_projections)
+        lobster_settings = self.inputs.lobster.settings.get_dict() if "settings" in self.inputs.lobster else {}
+        keeps_curves = lobster_settings.get("retrieve_curves", True)
         self.ctx.parameters, node = label_parameters.run_get_node(
             structure=self.inputs.structure,
             settings=self.inputs.settings,
-            analysis=orm.Dict({"engine": engine, "has_projections": has_projections}),
+            analysis=orm.Dict({"engine": engine, "has_projections": has_projections, "keeps_curves": keeps_curves}),
             **self.ctx.pseudos,
         )
         if not node.is_finished_ok:

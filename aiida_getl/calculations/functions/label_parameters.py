@@ -20,8 +20,8 @@ def label_parameters(structure, settings, analysis, **pseudos):
 
     :param structure: ``StructureData``.
     :param settings: ``Dict``, the settings of a label protocol.
-    :param analysis: ``Dict``: ``engine``, the program that does it or None if that is not known, and
-        ``has_projections``, whether projwfc.x does the projections.
+    :param analysis: ``Dict``: ``engine``, the program that does it or None if that is not known;
+        ``has_projections``, whether projwfc.x does the projections; ``keeps_curves``, whether anyone looks at curves.
     :param pseudos: ``UpfData`` by kind name.
     """
     settings = settings.get_dict()
@@ -44,6 +44,8 @@ def label_parameters(structure, settings, analysis, **pseudos):
         return ExitCode(401, name_inputs(str(exception)))
     gamma = kpoints.is_gamma and settings["real_wavefunctions"]
     lobster = lobsterin_parameters(basis, settings)
+    if engine == "getl-cohp" and not analysis.get("keeps_curves", True):
+        lobster["skipCar"] = True  # its ICOHPs are no integrals of the curves, as those of LOBSTER 4 are
     run = PwRun(upfs={upf.element: upf for upf in upfs.values()}, is_gamma_only=gamma)
     obstacles = find_obstacles(run, structure.get_ase(), Lobsterin.from_dict(lobster), engine, has_projections)
     if reasons := list(obstacles):
