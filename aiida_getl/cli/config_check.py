@@ -145,13 +145,18 @@ def loop_schema(codes: Iterable[str]) -> dict[str, Schema]:
 
 
 def _parts(melt_quench: tuple[str, ...], learning: tuple[str, ...]) -> dict[str, Schema]:
+    from aiida_getl.workflows.limits import LIMITS
+
     run = {
         "parameters": MAPPING,
         "max_restarts": WHOLE,
         "max_memory_kb": WHOLE,
         "lammps": {"metadata": {"options": _options()}, "settings": MAPPING},
     }
-    label = {"settings": MAPPING, "pseudo_family": TEXT, "clean_workdir": YES_OR_NO, "options": _options_of_label()}
+    label = {
+        **{"settings": MAPPING, "pseudo_family": TEXT, "clean_workdir": YES_OR_NO, "options": _options_of_label()},
+        "limits": _each(("scf", "analysis"), _each(LIMITS, WHOLE)),
+    }
     return {**_each(melt_quench, run), "label": label, **_each(learning, {"settings": MAPPING})}
 
 

@@ -212,6 +212,9 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         # LOBSTER does not read the real wavefunctions of pw.x at Γ.
         real = find_engine(lobster_code, projwfc_code is not None) == "getl-cohp"
         builder.settings = orm.Dict({"real_wavefunctions": real, **inputs["settings"]})
+        for name, part in (("scf", builder.scf), ("analysis", builder.lobster_base)):
+            if limits := inputs["limits"][name]:
+                part.limits = orm.Dict(limits)
         builder.clean_workdir = orm.Bool(inputs["clean_workdir"])
         return builder
 

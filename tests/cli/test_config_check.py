@@ -34,6 +34,8 @@ BOTH = [
     ("overrides: {label: {options: {max_walltime: 5}}}", "overrides.label.options has unknown keys ['max_walltime']"),
     ("overrides: {etl_model: {r_max: 5}}", "overrides.etl_model has unknown keys ['r_max']: choose from settings"),
     ("overrides: {protocols: {lable: fast}}", "overrides.protocols has unknown keys ['lable']"),
+    ("overrides: {label: {limits: {pw: {}}}}", "overrides.label.limits has unknown keys ['pw']"),
+    ("overrides: {label: {limits: {scf: {max_memory: 4}}}}", "overrides.label.limits.scf has unknown keys ['max_mem"),
     ("overrides: {5: 5}", "overrides has unknown keys ['5']"),
     ("overrides: {label: 3}", "overrides.label is 3: give a mapping"),
     ("overrides: {label: {clean_workdir: 1}}", "overrides.label.clean_workdir is 1: give true or false"),

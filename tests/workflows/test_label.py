@@ -264,6 +264,16 @@ def test_real_wavefunctions_are_for_getl_cohp(builder, lobster_code, projwfc_cod
     assert not calculations(node)
 
 
+def test_limits_of_the_protocol(builder):
+    limits = {"scf": {"max_memory_kb": 9}, "analysis": {"max_wallclock_seconds": 8}}
+    built = builder(overrides={"limits": limits})
+    assert built.scf.limits.get_dict() == limits["scf"]
+    assert built.lobster_base.limits.get_dict() == limits["analysis"]
+    plain = builder()
+    assert "limits" not in plain.scf
+    assert "limits" not in plain.lobster_base
+
+
 def test_options_of_the_analysis(pw_code, cohp_code, paw_family, alloy):
     def options(**given):
         builder = LabelWorkChain.get_builder_from_protocol(pw_code, cohp_code, alloy, protocol="fast", options=given)
