@@ -104,4 +104,7 @@ def complete_settings(settings: dict[str, Any], descriptors: dict[str, dict[str,
     for kind in LEARNT_FROM:
         if kind in descriptors:
             return validate_settings({**settings, "descriptor": descriptors[kind]})
-    raise ValueError(f"the data set holds {sorted(descriptors)}, and none of {list(LEARNT_FROM)} that is learnt from")
+    raise ValueError(
+        f"the data set holds {sorted(descriptors) or 'no descriptors'}, and none of {list(LEARNT_FROM)} that is learnt "
+        "from: they are made from the structures when labels become a database, and .bnd files have no structures"
+    )

@@ -7,7 +7,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.engine import ExitCode, calcfunction
 
-from aiida_getl.data.bonds import common_method, same_scale
+from aiida_getl.data.bonds import common_method, same_scale, scale_difference
 from aiida_getl.data.dbi import DbiData, mixture
 from aiida_getl.learning.dataset import concatenate
 from aiida_getl.learning.transfer import describe_again
@@ -31,12 +31,14 @@ def merge_dbi(settings, leave_out=None, **dbis):
         given = ", ".join(type(node).__name__ for node in nodes) or "nothing"
         return ExitCode(405, f"two databases of interactions or more can be joined, and these are given: {given}")
     methods = [node.base.attributes.get("method") for node in nodes]
-    if not all(same_scale(method, methods[0]) for method in methods):
+    other = next((k for k, method in enumerate(methods) if not same_scale(method, methods[0])), None)
+    if other is not None:
         if not settings.get("mixed_methods", False):
             return ExitCode(
                 401,
-                "the labels of the databases were made by different methods, so they are on different scales: label "
-                "all with one method, or ask for a mixture",
+                f"the labels of <{nodes[0].pk}> and <{nodes[other].pk}> were made by different methods "
+                f"({scale_difference(methods[0], methods[other])}), so they are on different scales: label all with "
+                "one method, or ask for a mixture",
             )
         methods = [mixture(methods)]
     kinds = set.intersection(*(set(node.descriptors) for node in nodes))

@@ -59,7 +59,8 @@ def test_labels_of_different_methods(label, dbi):
     one, other = dbi(label(1)), dbi(label(2, basis={"Cu": ["4s", "3d"]}))
     _, node = merge_dbi.run_get_node(orm.Dict({}), a=one, b=other)
     assert node.exit_status == 401
-    assert "made by different methods" in node.exit_message
+    message = f"<{one.pk}> and <{other.pk}> were made by different methods (basis not known and {{'Cu'"
+    assert message in node.exit_message
     merged = merge_dbi(orm.Dict({"mixed_methods": True}), a=one, b=other)
     assert [method["basis"] for method in merged.base.attributes.get("method")["mixed"]] == [{}, {"Cu": ["4s", "3d"]}]
 
