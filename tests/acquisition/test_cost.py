@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from aiida_getl.acquisition.cost import DEFAULT_EXPONENT, CostModel
+from aiida_getl.acquisition.cost import DEFAULT_ATOMS, DEFAULT_CORE_HOURS, DEFAULT_EXPONENT, CostModel
 
 
 def test_assumed_without_history():
     model = CostModel.fit([])
     assert model.n_observations == 0
-    assert model(24) == pytest.approx(1.0)
-    assert model(48) == pytest.approx(2.0**DEFAULT_EXPONENT)
+    assert model(DEFAULT_ATOMS) == pytest.approx(DEFAULT_CORE_HOURS)
+    assert model(2 * DEFAULT_ATOMS) == pytest.approx(DEFAULT_CORE_HOURS * 2.0**DEFAULT_EXPONENT)
 
 
 def test_learns_amplitude_and_exponent():

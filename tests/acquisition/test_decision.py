@@ -13,7 +13,7 @@ WHO = {"by": {"user": "ada@example.org", "system_user": "ada"}, "when": "2026-01
 @pytest.fixture
 def proposal():
     """Three runs of 24 atoms that cost a core-hour each."""
-    return propose_start(["Cu50Zr50"], 3, 24, CostModel(), seed=1)
+    return propose_start(["Cu50Zr50"], 3, 24, CostModel(amplitude=1.0), seed=1)
 
 
 def approve(**changes):

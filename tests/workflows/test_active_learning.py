@@ -115,7 +115,7 @@ def test_assesses_and_proposes_in_jobs_where_there_is_a_code(builder, engine_cod
 
 
 def test_ends_where_the_budget_pays_for_no_label(builder):
-    _, node = run_get_node(builder(overrides={"max_core_hours": 0.02}))
+    _, node = run_get_node(builder(overrides={"max_core_hours": 0.001}))
     assert node.is_finished_ok, node.exit_message
     assert node.outputs.summary["status"] == "budget spent"
     assert node.outputs.summary["n_labelled"] == 0
