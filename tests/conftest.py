@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -301,13 +303,46 @@ def aiida_profile(aiida_config, aiida_profile_factory):
         yield profile
 
 
+def _stop_daemon(client) -> None:
+    """Stop a daemon if one runs, and wait until it has.
+
+    Asked to answer once it has stopped, it may stop without an answer, which AiiDA takes for an error.
+    """
+    from aiida.engine.daemon.client import DaemonException
+
+    if client.is_daemon_running:
+        with suppress(DaemonException):
+            client.stop_daemon(wait=False)
+    until = time.monotonic() + 600
+    while client.is_daemon_running and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def stop_daemon():
+    """Return the function that stops a daemon, given its client."""
+    return _stop_daemon
+
+
+@pytest.fixture(scope="session")
+def daemon_client(aiida_profile):
+    """The client of the daemon of the session's profile, which is stopped at the end."""
+    from aiida.engine.daemon import get_daemon_client
+
+    client = get_daemon_client(aiida_profile.name)
+    yield client
+    _stop_daemon(client)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _empty_profile(aiida_profile):
     """Each file begins with nothing in the profile, whichever files its process ran before."""
     from aiida import orm
+    from aiida.engine.daemon import get_daemon_client
 
     kinds = (orm.Node, orm.Computer, orm.Group)
     if any(orm.QueryBuilder().append(kind).limit(1).count() for kind in kinds):
+        _stop_daemon(get_daemon_client(aiida_profile.name))
         aiida_profile.reset_storage()
 
 

@@ -174,7 +174,7 @@ class Daemon:
     def stop(self) -> None:
         """Stop it in an orderly way; what answers that it stops may still be there for a moment."""
         if processes := self._all():
-            self.client.stop_daemon(wait=True)
+            self.client.stop_daemon(wait=False)  # asked to wait, it may stop without an answer
             psutil.wait_procs(processes, timeout=PATIENCE)
 
     def log(self) -> str:

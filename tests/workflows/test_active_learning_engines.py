@@ -88,7 +88,7 @@ def await_end(node):
 
 @pytest.mark.slow
 @pytest.mark.engines
-def test_a_person_decides(builder, started_daemon_client, tmp_path):
+def test_a_person_decides(builder, started_daemon_client, stop_daemon, tmp_path):
     node = submit(builder)
     first = await_proposal(node, 1)
 
@@ -120,7 +120,7 @@ def test_a_person_decides(builder, started_daemon_client, tmp_path):
 
     # The third iteration is the last one that is allowed; its decision falls while no daemon runs.
     fourth = await_proposal(node, 4)
-    started_daemon_client.stop_daemon(wait=True)
+    stop_daemon(started_daemon_client)
     invoke("proposal", "approve", fourth.pk, "--only", "1", "--reason", "the last")
     await_end(node)
     node = orm.load_node(node.pk)

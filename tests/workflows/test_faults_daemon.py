@@ -22,11 +22,10 @@ STAGE = {
 
 
 @pytest.fixture
-def daemon(started_daemon_client):
+def daemon(started_daemon_client, stop_daemon):
     """The client of a running daemon; whatever a test did to the daemon, it is stopped afterwards."""
     yield started_daemon_client
-    if started_daemon_client.is_daemon_running:
-        started_daemon_client.stop_daemon(wait=True)
+    stop_daemon(started_daemon_client)
 
 
 def wait_for(condition, what):
