@@ -38,9 +38,9 @@ def test_jobs_beyond_what_slurm_takes(
     wait(lambda: all(node.get_job_id() for node in early), "the others to be submitted")
     # There still is no room, and no harm in trying.
     assert "1 processes had failed to reach the cluster" in keep_running()
+    wait(lambda: late.paused, "the third job to be refused again")
     gate.open()
     ended(*early)
-    wait(lambda: late.paused, "the third job to be refused again")
     assert "1 processes had failed to reach the cluster" in keep_running()
     ended(late)
     for node in nodes:
