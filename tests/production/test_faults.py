@@ -42,6 +42,13 @@ def check(services, ended):
     return look
 
 
+def let_go_of_the_database():
+    """Close the connection of this test, which is not under test: what mends AiiDA's would end it."""
+    session = get_manager().get_profile_storage().get_session()
+    session.commit()
+    session.get_bind().dispose()
+
+
 @pytest.mark.parametrize("victims", ["one worker", "all workers", "daemon"])
 def test_killed(victims, running, daemon, gate, check):
     nodes = running()
@@ -65,6 +72,7 @@ def test_restarted(service, running, services, production, daemon, gate, check):
     if service == "rabbitmq":
         # It hands what was under way to any worker, while the one that had it goes on: both would end the process.
         daemon.stop()
+        let_go_of_the_database()
         subprocess.run(["verdi", "-p", production.name, "process", "repair", "--force"], check=True)
         daemon.start()
     gate.open()
@@ -75,10 +83,7 @@ def test_database_restarted(running, services, daemon, gate, check, keep_running
     """Workers do not survive it, the processes do: what cron calls hands them to a new daemon."""
     nodes = running()
     old = daemon.workers()
-    # Not the connection of this test is under test.
-    session = get_manager().get_profile_storage().get_session()
-    session.commit()
-    session.get_bind().dispose()
+    let_go_of_the_database()
     services.restart("postgres")
     assert "restarted below the daemon" in keep_running()
     wait(lambda: len(daemon.workers()) == 2, "two new workers")
