@@ -9,6 +9,7 @@ import click
 from aiida_getl.cli.completion import DATA, complete_nodes
 from aiida_getl.cli.output import check_format, echo_csv, echo_json, format_options
 from aiida_getl.cli.profile import with_profile
+from aiida_getl.cli.proposal_text import describe_decision
 
 if TYPE_CHECKING:
     from aiida_getl.provenance import Trace
@@ -101,7 +102,9 @@ def _echo(found: Trace) -> None:
     if found.decisions:
         click.echo("\nWhat people decided")
         for decision in found.decisions:
-            click.echo(f"  <{decision.pk}> {_decided(decision.content)}")
+            click.echo(f"  <{decision.pk}> {describe_decision(decision.content)}")
+            for item in decision.content["chosen"]:
+                click.echo(f"  {'':6s} {item['number']}. {item['description']}")
     click.echo("\nCodes and computers")
     for item in (*found.codes, *found.computers):
         click.echo(f"  <{item.pk}> {item.what}")
@@ -111,11 +114,3 @@ def _flat(label: dict[str, Any]) -> list[tuple[str, Any]]:
     from aiida_getl.provenance.comparison import flatten
 
     return [(name.removeprefix("method."), value) for name, value in flatten(label).items() if value not in (None, "")]
-
-
-def _decided(content: dict[str, Any]) -> str:
-    """Return a decision in a line: of lists how many they hold, which the JSON lists."""
-    from aiida_getl.provenance.comparison import flatten
-
-    shown = {name: len(value) if isinstance(value, list) else value for name, value in flatten(content).items()}
-    return ", ".join(f"{name}: {value}" for name, value in shown.items() if value not in (None, ""))

@@ -15,8 +15,8 @@ from aiida_getl.data.model import BondModelData
 from aiida_getl.provenance.graph import Lineage, call_labels, column, incoming, parts, rows, uncollected, walk_back
 from aiida_getl.provenance.words import Item, describe, describe_all
 
-#: Name of the inputs and outputs that hold what a person decided.
-DECISION = "decision"
+#: Name of the inputs and outputs that hold what a person decided, and of the inputs that hold what was rejected before.
+DECISION, REJECTED = "decision", "rejected"
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,8 @@ def _checksum(files: dict[str, Any] | None) -> str | None:
 
 def _decisions(lineage: Lineage, words: dict[int, str]) -> list[Decision]:
     """Return what people decided on the way."""
-    pks = {pk for inputs in lineage.inputs.values() for label, pk in inputs if label.split("__")[0] == DECISION}
+    names = (DECISION, REJECTED)
+    pks = {pk for inputs in lineage.inputs.values() for label, pk in inputs if label.split("__")[0] in names}
     pks |= {pk for pk, (_, label) in lineage.made_by.items() if label == DECISION}
     found = []
     for part in parts(pks):

@@ -137,7 +137,10 @@ def test_a_person_decides(builder, started_daemon_client, stop_daemon, tmp_path)
 
     # The model tells every decision on its way.
     decisions = [decision.content["reason"] for decision in trace(node.outputs.model).decisions]
-    assert decisions == ["a start", "", "the last"]
+    assert decisions == ["a start", "no more of the same", "", "the last"]
+    told = invoke("trace", node.outputs.model.pk)
+    assert "rejected it and asked for another" in told
+    assert "1. run 1 of CuZr" in told
     report = invoke("loop", "report", node.pk, "--results", tmp_path)
     assert "a start" in report
     assert "All 3 iterations are done." in report
