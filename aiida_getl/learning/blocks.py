@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from aiida_getl.learning.neighbours import Images, neighbour_pairs
 from aiida_getl.structures.bonds import BondList, canonical_direction
@@ -95,7 +96,7 @@ def _bonds(
 ) -> tuple[BondList, NDArray[np.int64], NDArray[np.int64]]:
     """Return the bonds whose first atom is in the core, and the images at both ends of each."""
     reach = float(np.nextafter(r_max, np.inf))
-    centre, point, distance = neighbour_pairs(images.points[core], images.points[around], reach)
+    centre, point, distance = neighbour_pairs(images.points[core], cKDTree(images.points[around]), reach)
     first, second = core[centre], around[point]
     apart = first != second
     first, second, distance = first[apart], second[apart], distance[apart]

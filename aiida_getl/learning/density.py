@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.spatial import cKDTree
 
 from aiida_getl.learning.neighbours import Images, neighbour_pairs
-from aiida_getl.learning.transformer import BondDescriptor, check_species, midpoints
+from aiida_getl.learning.transformer import BondDescriptor, midpoints
 from aiida_getl.structures.bonds import BondList
 
 #: Bonds at a time: some 25 third atoms each, with tens of numbers for each of these.
@@ -99,33 +99,34 @@ class BondDensity(BondDescriptor):
         """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
         return 0.5 * r_max + float(self.r_cut)
 
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
+    def radius(self, r_max: float) -> float:
+        """Return how far (Å) from the midpoints atoms count."""
+        return float(self.r_cut)
+
+    def describe(self, atoms: Atoms, bonds: BondList, images: Images | None = None) -> NDArray[np.float32]:
         """Return the features of the bonds of one structure, shape (bonds, features)."""
-        elements = self._elements()
-        check_species(atoms, elements)
+        kinds = self._kinds(atoms)
         rows = np.empty((len(bonds), self.n_features), dtype=np.float32)
         if not len(bonds):
             return rows
-        kinds = np.searchsorted([atomic_numbers[symbol] for symbol in elements], atoms.numbers)
-        cell = np.asarray(atoms.cell, dtype=float)
         middle, vector = midpoints(atoms, bonds)
         vector *= np.where(kinds[bonds.atom_i] < kinds[bonds.atom_j], -1.0, 1.0)[:, None]
-        images = Images.of(atoms.positions, cell, float(self.r_cut))
+        images = images or self.images(atoms, float(bonds.distance.max()))
         kind = kinds[images.atom]
         for start in range(0, len(bonds), CHUNK):
             part = slice(start, start + CHUNK)
-            rows[part] = self._coefficients(middle[part], vector[part], images.points, kind)
+            rows[part] = self._coefficients(middle[part], vector[part], images.tree, kind)
         alike = kinds[bonds.atom_i] == kinds[bonds.atom_j]
-        odd = np.tile(np.repeat(np.arange(self.l_max + 1) % 2 == 1, self.n_max), len(elements))
+        odd = np.tile(np.repeat(np.arange(self.l_max + 1) % 2 == 1, self.n_max), len(self.species))
         rows[np.ix_(alike, odd)] = 0.0
         return rows
 
-    def _coefficients(self, middle: NDArray, vector: NDArray, points: NDArray, kind: NDArray) -> NDArray[np.float32]:
+    def _coefficients(self, middle: NDArray, vector: NDArray, points: cKDTree, kind: NDArray) -> NDArray[np.float32]:
         """Return the sums over third atoms, (bonds, species · angular momenta · radial functions)."""
         n, n_species = len(middle), len(self.species)
         bond, point, r = neighbour_pairs(middle, points, float(self.r_cut))
         length = np.linalg.norm(vector, axis=1)
-        along = np.einsum("ij,ij->i", points[point] - middle[bond], (vector / length[:, None])[bond])
+        along = np.einsum("ij,ij->i", points.data[point] - middle[bond], (vector / length[:, None])[bond])
         third = r**2 + 0.25 * length[bond] ** 2 - length[bond] * np.abs(along) > SAME_PLACE**2
         bond, r, along, kind = bond[third], r[third], along[third], kind[point[third]]
         # Four digits of each coefficient are more than is known of the labels.

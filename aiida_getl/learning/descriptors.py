@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from aiida_getl.learning.density import BondDensity
+from aiida_getl.learning.neighbours import Images
 from aiida_getl.learning.screening import BondScreening
 from aiida_getl.learning.soap import BondCentreSoap, EndAtomSoap
 from aiida_getl.learning.transformer import BondDescriptor
@@ -60,9 +61,11 @@ class BondEnvironment(BondDescriptor):
         self.soap = soap
         self.density = density
 
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
+    def describe(self, atoms: Atoms, bonds: BondList, images: Images | None = None) -> NDArray[np.float32]:
         """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
-        return np.hstack([part.describe(atoms, bonds) for part in self._parts().values()])
+        if images is None and len(bonds):
+            images = self.images(atoms, float(bonds.distance.max()))
+        return np.hstack([part.describe(atoms, bonds, images) for part in self._parts().values()])
 
     def settings(self) -> dict[str, Any]:
         """Return all settings as JSON types, see :func:`from_settings`."""
@@ -75,6 +78,10 @@ class BondEnvironment(BondDescriptor):
     def reach(self, r_max: float) -> float:
         """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
         return max(part.reach(r_max) for part in self._parts().values())
+
+    def radius(self, r_max: float) -> float:
+        """Return how far (Å) from the points that its parts look from atoms count."""
+        return max(part.radius(r_max) for part in self._parts().values())
 
     @property
     def n_screening(self) -> int:

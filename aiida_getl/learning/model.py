@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from threadpoolctl import threadpool_limits
 
 from aiida_getl.learning.blocks import Block, blocks
@@ -182,12 +183,13 @@ class EtlModel:
             environment = BondList(number[bonds.atom_i], number[bonds.atom_j], bonds.translation, bonds.distance)
             atoms = atoms[~strange]
         descriptor = from_settings(self.descriptor)
+        images = descriptor.images(atoms, r_max)
         rows = np.flatnonzero(known)
 
         def predict(start: int) -> None:
             part = rows[start : start + CHUNK]
             chunk = environment.select(part)
-            X = np.hstack([chunk.distance[:, None].astype(np.float32), descriptor.describe(atoms, chunk)])
+            X = np.hstack([chunk.distance[:, None].astype(np.float32), descriptor.describe(atoms, chunk, images)])
             for name in np.unique(types[part]):
                 mine = np.flatnonzero(types[part] == name)
                 if return_std:
@@ -258,6 +260,6 @@ def _near(atoms: Atoms, which: NDArray[np.bool_], reach: float, bonds: BondList)
     """Return whether an end of each bond is within ``reach`` (Å) of one of some atoms, or of an image of it."""
     images = Images.of(atoms.positions, np.asarray(atoms.cell), reach)
     chosen = images.points[which[images.atom]]
-    beside, _, _ = neighbour_pairs(images.points[: len(atoms)], chosen, reach)
+    beside, _, _ = neighbour_pairs(images.points[: len(atoms)], cKDTree(chosen), reach)
     close = np.isin(np.arange(len(atoms)), beside)
     return close[bonds.atom_i] | close[bonds.atom_j]

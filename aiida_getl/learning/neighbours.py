@@ -5,6 +5,7 @@ Much faster than a general neighbour list for the long reaches that descriptors 
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 
@@ -60,14 +61,19 @@ class Images:
         fractional = np.concatenate(found)
         return cls(fractional @ cell, np.concatenate(atoms), np.concatenate(translations), fractional, width)
 
+    @functools.cached_property
+    def tree(self) -> cKDTree:
+        """The points as a tree to search."""
+        return cKDTree(self.points)
 
-def neighbour_pairs(centres: NDArray, points: NDArray, reach: float) -> tuple[NDArray, NDArray, NDArray]:
+
+def neighbour_pairs(centres: NDArray, points: cKDTree, reach: float) -> tuple[NDArray, NDArray, NDArray]:
     """Return (centre, point, distance) of all pairs within ``reach`` (Å), sorted by centre; a point at a centre counts.
 
     Parameters
     ----------
-    centres, points : (n, 3), (m, 3) Å
+    centres, points : (n, 3) and a tree of (m, 3), Å
     """
-    pairs = cKDTree(centres).sparse_distance_matrix(cKDTree(points), reach, output_type="ndarray")
+    pairs = cKDTree(centres).sparse_distance_matrix(points, reach, output_type="ndarray")
     order = np.argsort(pairs["i"], kind="stable")
     return pairs["i"][order], pairs["j"][order], pairs["v"][order]

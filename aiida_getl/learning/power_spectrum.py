@@ -17,6 +17,7 @@ import functools
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from scipy.special import gamma
 from sphericart import SphericalHarmonics
 
@@ -67,7 +68,7 @@ def _radial_functions(r: NDArray, table: NDArray[np.float32], spacing: float) ->
 
 def power_spectra(
     centres: NDArray,
-    points: NDArray,
+    points: cKDTree,
     kind: NDArray,
     n_species: int,
     r_cut: float,
@@ -80,14 +81,14 @@ def power_spectra(
     Parameters
     ----------
     centres : (n, 3) Å
-    points : (m, 3) Å, the atoms and all their images that are within :func:`gaussian_reach` of a centre
+    points : tree of (m, 3) Å, the atoms and all their images that are within :func:`gaussian_reach` of a centre
     kind : (m,) int, the species of each, from 0 to ``n_species`` - 1
     r_cut, n_max, l_max, sigma : cut-off radius in Å, number of radial functions, largest angular momentum, σ in Å
 
     Returns
     -------
-    (n, features), by pairs of species, angular momentum and pairs of radial functions, each pair once; those of unlike
-    members times sqrt(2), so that a dot product of two rows is the SOAP kernel.
+    (n, features), in the order of :func:`entries` and times their :func:`weights`: a dot product of two rows is the
+    SOAP kernel.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def power_spectra(
     rank[by_count] = np.arange(n_groups)
     order = np.argsort(rank[group], kind="stable")
     centre, point, r = centre[order], point[order], r[order]
-    offset = (points[point] - centres[centre]).astype(np.float32)
+    offset = (points.data[point] - centres[centre]).astype(np.float32)
     # An atom at the centre has no direction, and needs none: all its radial functions but those of l = 0 are zero.
     offset[r == 0.0] = (0.0, 0.0, 1.0)
     harmonics = SphericalHarmonics(l_max).compute(offset)
@@ -147,31 +148,41 @@ def normalised(spectra: NDArray, centres: NDArray, r_cut: float) -> NDArray:
     return spectra / norm[:, None]
 
 
+@functools.lru_cache(maxsize=8)
+def entries(n_species: int, n_max: int, l_max: int) -> NDArray[np.int64]:
+    """Return (Z, n, Z', n', l) of every entry of a power spectrum in DScribe's order, shape (features, 5).
+
+    Of (Z n, Z' n') and (Z' n', Z n), which are equal, there is one.
+    """
+    return np.array(
+        [
+            (a, n, b, m, angular)
+            for a in range(n_species)
+            for b in range(a, n_species)
+            for angular in range(l_max + 1)
+            for n in range(n_max)
+            for m in range(n if a == b else 0, n_max)
+        ]
+    )
+
+
+def weights(entry: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the square root of how often the power spectrum has each of :func:`entries`, once or twice."""
+    square = (entry[:, 0] == entry[:, 2]) & (entry[:, 1] == entry[:, 3])
+    return np.where(square, 1.0, np.sqrt(2.0)).astype(np.float32)
+
+
 def _products(coefficients: NDArray[np.float32], n_max: int, l_max: int) -> NDArray[np.float32]:
     """Return the power spectra of coefficients (centres, species, n_max · (l_max + 1)²), blocks by l, then n, m."""
     n, n_species, _ = coefficients.shape
-    columns, first, second, weight = _entries(n_species, n_max, l_max)
-    spectra = np.empty((n, len(first) * (l_max + 1)), dtype=np.float32)
+    entry = entries(n_species, n_max, l_max)
+    weight = weights(entry)
+    flat = (entry[:, 0] * n_max + entry[:, 1]) * n_species * n_max + entry[:, 2] * n_max + entry[:, 3]
+    spectra = np.empty((n, len(entry)), dtype=np.float32)
     for momentum in range(l_max + 1):
         block = coefficients[:, :, n_max * momentum**2 : n_max * (momentum + 1) ** 2]
         block = block.reshape(n, n_species * n_max, 2 * momentum + 1)
         products = np.matmul(block, block.transpose(0, 2, 1)).reshape(n, -1)
-        spectra[:, columns[momentum]] = products[:, first * n_species * n_max + second] * weight
+        own = np.flatnonzero(entry[:, 4] == momentum)
+        spectra[:, own] = products[:, flat[own]] * weight[own]
     return spectra
-
-
-@functools.lru_cache(maxsize=8)
-def _entries(n_species: int, n_max: int, l_max: int) -> tuple[NDArray, NDArray, NDArray, NDArray[np.float32]]:
-    """Return where the entries of each l go, (l_max + 1, entries); and of each entry both factors and the weight."""
-    pairs, columns = [], []
-    position = 0
-    for a in range(n_species):
-        for b in range(a, n_species):
-            block = [(a * n_max + n, b * n_max + m) for n in range(n_max) for m in range(n if a == b else 0, n_max)]
-            start = position + len(block) * np.arange(l_max + 1)
-            columns.append(start[:, None] + np.arange(len(block)))
-            pairs += block
-            position += len(block) * (l_max + 1)
-    first, second = np.array(pairs).T
-    weight = np.where(first == second, 1.0, np.sqrt(2.0)).astype(np.float32)
-    return np.hstack(columns), first, second, weight

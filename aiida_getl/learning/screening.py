@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from aiida_getl.learning.neighbours import Images, neighbour_pairs
-from aiida_getl.learning.transformer import BondDescriptor, check_species
+from aiida_getl.learning.transformer import BondDescriptor
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
 #: Bonds at a time: some 60 third atoms each, which the processor's cache should hold.
@@ -112,33 +111,35 @@ class BondScreening(BondDescriptor):
         """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
         return r_max + max(self.r_cut, 0.5 * self.u_cut)
 
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
+    def radius(self, r_max: float) -> float:
+        """Return how far (Å) from the ends atoms count."""
+        # A third atom with r1 + r2 - d < u_cut has r1 < d + u_cut / 2.
+        return float(max(r_max + 0.5 * self.u_cut, self.r_cut))
+
+    def describe(self, atoms: Atoms, bonds: BondList, images: Images | None = None) -> NDArray[np.float32]:
         """Return the features of the bonds of one structure, shape (bonds, features)."""
-        elements = self._elements()
-        check_species(atoms, elements)
+        kinds = self._kinds(atoms)
         rows = np.empty((len(bonds), self.n_features), dtype=np.float32)
         if not len(bonds):
             return rows
-        kinds = np.searchsorted([atomic_numbers[symbol] for symbol in elements], atoms.numbers)
         turned = kinds[bonds.atom_i] < kinds[bonds.atom_j]
         a = np.where(turned, bonds.atom_j, bonds.atom_i)
         b = np.where(turned, bonds.atom_i, bonds.atom_j)
         vector = bond_vectors(atoms.positions, np.asarray(atoms.cell), bonds) * np.where(turned, -1.0, 1.0)[:, None]
         alike = kinds[a] == kinds[b]
 
-        # A third atom with r1 + r2 - d < u_cut has r1 < d + u_cut / 2.
-        reach = max(float(bonds.distance.max()) + 0.5 * self.u_cut, self.r_cut)
-        images = Images.of(atoms.positions, np.asarray(atoms.cell), reach)
+        longest = float(bonds.distance.max())
+        images = images or self.images(atoms, longest)
         ends, position = np.unique(np.concatenate([a, b]), return_inverse=True)
         a, b = position[: len(bonds)], position[len(bonds) :]
-        centre, other, r = neighbour_pairs(images.points[ends], images.points, reach)
+        centre, other, r = neighbour_pairs(images.points[ends], images.tree, self.radius(longest))
         itself = other == ends[centre]
         centre, other, r = centre[~itself], other[~itself], r[~itself]
         vectors = images.points[other] - images.points[ends[centre]]
         kind = kinds[images.atom[other]]
         first = np.searchsorted(centre, np.arange(len(ends) + 1))
 
-        n_screening = 3 * len(self.lengths) * len(elements)
+        n_screening = 3 * len(self.lengths) * len(self.species)
         for start in range(0, len(bonds), CHUNK):
             part = slice(start, start + CHUNK)
             # Third atoms of a bond: the neighbours of A, one run of the list after another.

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 from dscribe.descriptors import SOAP
 from numpy.typing import ArrayLike, NDArray
 
 from aiida_getl.learning.neighbours import Images
-from aiida_getl.learning.power_spectrum import gaussian_reach, normalised, power_spectra
+from aiida_getl.learning.power_spectrum import entries, gaussian_reach, normalised, power_spectra, weights
 from aiida_getl.learning.transformer import BondDescriptor, check_species, into_cell, midpoints
 from aiida_getl.structures.bonds import BondList
 
@@ -58,35 +57,22 @@ class _Soap(BondDescriptor):
 
     def reach(self, r_max: float) -> float:
         """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
-        return r_max + self._radius
+        return r_max + self.radius(r_max)
 
-    @property
-    def _radius(self) -> float:
-        """How far from a centre (Å) an atom counts: where its Gaussian falls to a thousandth beyond the cut-off."""
+    def radius(self, r_max: float) -> float:
+        """Return how far (Å) from the centres atoms count: to where a Gaussian beyond the cut-off is a thousandth."""
         return gaussian_reach(self.r_cut, self.sigma)
 
     @property
     def n_features(self) -> int:
         """Number of features."""
-        m = len(self.species) * self.n_max
-        return m * (m + 1) // 2 * (self.l_max + 1)
+        return len(entries(len(self.species), self.n_max, self.l_max))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names such as ``Cu0-Zr2-l3``: species and radial index of both factors, angular momentum."""
-        names = [f"{za}{n}-{zb}{m}-l{angular}" for za, n, zb, m, angular in self._power_spectrum_indices()]
-        return np.array(names, dtype=object)
-
-    def _power_spectrum_indices(self) -> list[tuple[str, int, str, int, int]]:
-        """Return (Z, n, Z', n', l) of every feature in DScribe's order: elements by atomic number, then l, n, n'."""
-        elements = self._elements()
-        return [
-            (za, n, zb, m, angular)
-            for a, za in enumerate(elements)
-            for zb in elements[a:]
-            for angular in range(self.l_max + 1)
-            for n in range(self.n_max)
-            for m in range(n if za == zb else 0, self.n_max)
-        ]
+        symbols = self._elements()
+        every = entries(len(symbols), self.n_max, self.l_max)
+        return np.array([f"{symbols[a]}{n}-{symbols[b]}{m}-l{angular}" for a, n, b, m, angular in every], dtype=object)
 
 
 class BondCentreSoap(_Soap):
@@ -114,22 +100,21 @@ class BondCentreSoap(_Soap):
 
     def reach(self, r_max: float) -> float:
         """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
-        return 0.5 * r_max + self._radius
+        return 0.5 * r_max + self.radius(r_max)
 
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
+    def describe(self, atoms: Atoms, bonds: BondList, images: Images | None = None) -> NDArray[np.float32]:
         """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
-        elements = self._elements()
-        check_species(atoms, elements)
+        kinds = self._kinds(atoms)
         rows = np.empty((len(bonds), self.n_features), dtype=np.float32)
         if not len(bonds):
             return rows
         middle, _ = midpoints(atoms, bonds)
-        images = Images.of(atoms.positions, np.asarray(atoms.cell, dtype=float), self._radius)
-        kind = np.searchsorted([atomic_numbers[symbol] for symbol in elements], atoms.numbers)[images.atom]
+        images = images or self.images(atoms, float(bonds.distance.max()))
+        kind = kinds[images.atom]
         for start in range(0, len(bonds), CHUNK):
             part = slice(start, start + CHUNK)
             rows[part] = power_spectra(
-                middle[part], images.points, kind, len(elements), self.r_cut, self.n_max, self.l_max, self.sigma
+                middle[part], images.tree, kind, len(self.species), self.r_cut, self.n_max, self.l_max, self.sigma
             )
         return rows
 
@@ -149,7 +134,7 @@ class EndAtomSoap(_Soap):
     ) -> None:
         super().__init__(species, r_cut, n_max, l_max, sigma)
 
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
+    def describe(self, atoms: Atoms, bonds: BondList, images: Images | None = None) -> NDArray[np.float32]:
         """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
         ends, index = np.unique(np.concatenate([bonds.atom_i, bonds.atom_j]), return_inverse=True)
         spectra = np.empty((len(ends), self.n_features), dtype=np.float32)
@@ -175,9 +160,6 @@ class EndAtomSoap(_Soap):
             rbf="gto",
             periodic=True,
         )
-        weights = np.array(
-            [1.0 if (za, n) == (zb, m) else np.sqrt(2.0) for za, n, zb, m, _ in self._power_spectrum_indices()]
-        )
         spectra = soap.create(periodic, centers=wrapped)
-        spectra *= weights
+        spectra *= weights(entries(len(self.species), self.n_max, self.l_max))
         return normalised(spectra, wrapped, float(self.r_cut))

@@ -12,6 +12,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from aiida_getl.learning.neighbours import Images
 from aiida_getl.structures.bonds import BondList, bond_vectors
 
 
@@ -44,8 +45,15 @@ class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
         return np.concatenate([np.empty((0, self.n_features), dtype=np.float32), *rows])
 
     @abstractmethod
-    def describe(self, atoms: Atoms, bonds: BondList) -> NDArray[np.float32]:
-        """Return the descriptors of the bonds of one structure, shape (bonds, features)."""
+    def describe(self, atoms: Atoms, bonds: BondList, images: Images | None = None) -> NDArray[np.float32]:
+        """Return the descriptors of the bonds of one structure, shape (bonds, features).
+
+        Parameters
+        ----------
+        atoms, bonds : structure, any cell, and its bonds
+        images : what :meth:`images` returns for the longest bond; made anew by default, and worth making once where
+            the bonds of a large structure are described part by part
+        """
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -54,6 +62,14 @@ class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     @abstractmethod
     def reach(self, r_max: float) -> float:
         """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
+
+    @abstractmethod
+    def radius(self, r_max: float) -> float:
+        """Return how far (Å) from the points that it looks from, for bonds of at most ``r_max``, atoms count."""
+
+    def images(self, atoms: Atoms, r_max: float) -> Images:
+        """Return the atoms and their periodic images that bonds of at most ``r_max`` Å need to be described."""
+        return Images.of(atoms.positions, np.asarray(atoms.cell, dtype=float), self.radius(r_max))
 
     @property
     @abstractmethod
@@ -67,6 +83,11 @@ class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     def _elements(self) -> list[str]:
         """Return the species by atomic number, the order of the features."""
         return sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
+
+    def _kinds(self, atoms: Atoms) -> NDArray[np.intp]:
+        """Return the place of each atom's element among :meth:`_elements`; a ValueError if it is not among them."""
+        check_species(atoms, self.species)
+        return np.searchsorted([atomic_numbers[symbol] for symbol in self._elements()], atoms.numbers)
 
 
 def midpoints(atoms: Atoms, bonds: BondList) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

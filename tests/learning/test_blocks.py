@@ -56,7 +56,7 @@ def test_pairs_are_those_of_brute_force(large):
         (images.translation - images.translation[images.atom]) @ np.asarray(large.cell),
         atol=1e-9,
     )
-    centre, point, distance = neighbour_pairs(images.points[:10], images.points, 5.0)
+    centre, point, distance = neighbour_pairs(images.points[:10], images.tree, 5.0)
     table = np.linalg.norm(images.points[:10, None] - images.points, axis=2)
     assert sorted(zip(centre, point, strict=True)) == list(zip(*np.nonzero(table <= 5.0), strict=True))
     np.testing.assert_allclose(distance, table[centre, point])

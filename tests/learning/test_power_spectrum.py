@@ -5,6 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from dscribe.descriptors import SOAP
+from scipy.spatial import cKDTree
 
 from aiida_getl.learning.power_spectrum import gaussian_reach, power_spectra
 
@@ -12,7 +13,7 @@ from aiida_getl.learning.power_spectrum import gaussian_reach, power_spectra
 def of_cluster(atoms, centres, species, r_cut, n_max, l_max, sigma):
     numbers = Atoms(species).numbers
     kind = np.array([numbers.tolist().index(number) for number in atoms.numbers])
-    return power_spectra(centres, atoms.positions, kind, len(species), r_cut, n_max, l_max, sigma)
+    return power_spectra(centres, cKDTree(atoms.positions), kind, len(species), r_cut, n_max, l_max, sigma)
 
 
 @pytest.mark.parametrize(
