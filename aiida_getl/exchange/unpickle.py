@@ -1,7 +1,7 @@
 """Read pickled arrays without running what a hostile pickle asks for.
 
-A pickle is a program: it names functions and calls them. Here only the three names that numpy's arrays are pickled by
-are understood, and they stand for classes of this module that merely keep what they are given. No numpy object is built
+A pickle is a program: it names functions and calls them. Here only the names that numpy's arrays are pickled by are
+understood, and they stand for classes of this module that merely keep what they are given. No numpy object is built
 before the shape, the type and the number of bytes have been checked.
 """
 
@@ -77,6 +77,19 @@ class _Reconstruct:
         return _Array()
 
 
+class _FromBuffer:
+    """Stands for numpy's function that makes an array of bytes, which protocol 5 uses."""
+
+    __slots__ = ()
+
+    def __call__(self, data: Any, kind: Any, shape: Any, order: str) -> _Array:
+        if order not in ("C", "F") or not isinstance(data, bytes):
+            raise pickle.UnpicklingError(f"an array of a {type(data).__name__} in the order {order!r}")
+        array = _Array()
+        array.state = (1, shape, kind, order == "F", data)
+        return array
+
+
 class _Encode:
     """Stands for the function by which Python 3 pickles bytes for Python 2."""
 
@@ -100,6 +113,8 @@ class _NoBytes:
 _KNOWN: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _Reconstruct(),
     ("numpy._core.multiarray", "_reconstruct"): _Reconstruct(),
+    ("numpy.core.numeric", "_frombuffer"): _FromBuffer(),
+    ("numpy._core.numeric", "_frombuffer"): _FromBuffer(),
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Type,
     ("_codecs", "encode"): _Encode(),
@@ -107,10 +122,18 @@ _KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
+def _load_bytearray(unpickler: Any) -> None:
+    """Read the bytes of an array of protocol 5; pickle's own method reserves memory for any length that is named."""
+    (length,) = struct.unpack("<Q", unpickler.read(8))
+    data = unpickler.read(length)
+    if len(data) != length:
+        raise pickle.UnpicklingError(f"it ends within an array of {length} bytes")
+    unpickler.append(data)
+
+
 # The unpickler in Python, not the one in C: that one reserves memory for any index a pickle names.
 class _ArraysOnly(pickle._Unpickler):
-    # Reserves memory for any length that a pickle names; only protocol 5 has it.
-    dispatch = {code: load for code, load in pickle._Unpickler.dispatch.items() if code != pickle.BYTEARRAY8[0]}
+    dispatch = {**pickle._Unpickler.dispatch, pickle.BYTEARRAY8[0]: _load_bytearray}
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -147,5 +170,5 @@ def load_arrays(content: bytes, name: str) -> dict[str, NDArray[np.float64]]:
     except _MALFORMED as exception:
         raise ValueError(
             f"{name} is not read: {exception or type(exception).__name__}. Only pickled dictionaries of numpy arrays "
-            "of protocol 4 or lower are; save other data as .npz"
+            "are; save other data as .npz"
         ) from exception
