@@ -24,7 +24,11 @@ mixed_option = click.option(
     "--mixed", is_flag=True, help="Join labels of different methods, although they are on different scales."
 )
 r_max_option = click.option(
-    "--r-max", type=click.FloatRange(min=0, min_open=True), default=4.2, show_default=True, help="Longest bond in Å."
+    "--r-max",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.2,
+    show_default=True,
+    help="Count the bonds up to this length (Å) that a list lacks; all listed ones are kept.",
 )
 keep_faulty_option = click.option(
     "--keep-faulty", is_flag=True, help="Take labels that are marked as faulty, too (`aiida-getl query marks`)."

@@ -32,6 +32,9 @@ from aiida_getl.structures.checks import check_open_boundaries, check_separation
 #: What a file is for. Only the first two are needed.
 ROLES = ("structure", "icohplist", "lobsterout", "lobsterin", "scf_input", "scf_output")
 
+#: Bytes within which the data of LAMMPS name their box.
+HEADER = 2**14
+
 #: Bytes that a packed file may unpack to; it may itself be a thousand times smaller.
 UNPACKED_MAX = 2**32
 
@@ -138,9 +141,8 @@ def _read(path: Path, index: int | str) -> list[Atoms]:
         copy = Path(folder) / name
         content = read_bytes(path)
         copy.write_bytes(content)
+        form = _format(copy, content)
         try:
-            # QE inputs are known by their contents, which ASE goes by only where the name says nothing.
-            form = "espresso-in" if copy.suffix == ".in" and b"&SYSTEM" in content.upper() else None
             found = read(copy, index=index, format=form, do_not_split_by_at_sign=True)
         except _NOT_UNDERSTOOD as exception:
             raise ValueError(
@@ -159,6 +161,17 @@ def _read(path: Path, index: int | str) -> list[Atoms]:
             raise ValueError(f"{path.name} has atoms of no known element: name them by chemical symbols")
         check_separation(atoms, path.name if len(frames) == 1 else f"{path.name}, frame {number}")
     return frames
+
+
+def _format(path: Path, content: bytes) -> str | None:
+    """Return ASE's name of the formats that are known by their contents, whatever the file is called; else None."""
+    if path.suffix.lower() == ".in" and b"&SYSTEM" in content.upper():
+        return "espresso-in"
+    if re.search(rb"^[ \t]*\S+[ \t]+\S+[ \t]+xlo[ \t]+xhi", content[:HEADER], re.MULTILINE):
+        if not re.search(rb"^[ \t]*(Masses|Atom Type Labels)", content, re.MULTILINE):
+            raise ValueError(f"{path.name}: LAMMPS data without Masses do not say of which elements their atoms are")
+        return "lammps-data"
+    return None
 
 
 def _periodic(atoms: Atoms) -> Atoms:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import re
+from collections import Counter
 from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 
-from aiida_getl.exchange.label import ROLES
-from aiida_getl.exchange.sources import Problem, Source, identifier
+from aiida_getl.exchange.label import ROLES, read_label
+from aiida_getl.exchange.sources import Problem, Source, identifier, walk
 from aiida_getl.structures.deformation import AS_QUENCHED
 
 #: Names of lists. What stands before, as in ``glass1.ICOHPLIST.lobster``, is that of the structure beside it.
-_LIST = re.compile(r"(?:(?P<stem>.+)[._-])?ICOHPLIST\.lobster(?:\.gz)?")
-#: File names of structures, the likeliest first.
-_STRUCTURES = ("POSCAR", "CONTCAR", "*.extxyz", "*.xyz", "*.cif", "*.vasp", "*.scf.in")
+_LIST = re.compile(r"(?:(?P<stem>.+)[._-])?ICOHPLIST\.lobster(?:\.gz)?", re.IGNORECASE)
+#: File names of structures, in large or small letters, the likeliest first.
+_STRUCTURES = (
+    *("POSCAR", "CONTCAR", "*.extxyz", "*.xyz", "*.cif", "*.vasp", "*.poscar", "*scf.in", "*pw.in", "*.pwi"),
+    *("POSCAR*", "CONTCAR*", "*.lmp", "*.data"),
+)
 _COLUMNS = (*ROLES, "run", "sub_run")
+#: Of the cells of a table: a spreadsheet writes semicolons where the comma is the decimal sign.
+_SEPARATORS = ",;\t"
 
 
 def pair(
@@ -59,7 +67,7 @@ def pair(
 
 
 def read_manifest(path: Path) -> list[Source]:
-    """Return the structures of a CSV table with a heading.
+    """Return the structures of a CSV table with a heading, separated by commas, semicolons or tabs.
 
     The columns ``structure`` and ``icohplist`` hold paths, relative to the table. ``run`` (structures of one glass are
     validated together), ``sub_run``, ``lobsterout``, ``lobsterin``, ``scf_input`` and ``scf_output`` may be there too.
@@ -72,9 +80,11 @@ def read_manifest(path: Path) -> list[Source]:
         For a file that is not there.
     """
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), skipinitialspace=True))
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        separator = max(_SEPARATORS, key=(lines or [""])[0].count)
+        rows = list(csv.DictReader(lines, skipinitialspace=True, delimiter=separator))
     except (UnicodeDecodeError, csv.Error) as exception:
-        raise ValueError(f"{path} is no table of comma-separated values: {exception}") from exception
+        raise ValueError(f"{path} is no table of comma-separated values in UTF-8: {exception}") from exception
     if not rows:
         raise ValueError(f"{path} has no rows below its heading")
     columns = {str(name).strip() for name in rows[0]}
@@ -87,6 +97,8 @@ def read_manifest(path: Path) -> list[Source]:
     sources = []
     for number, row in enumerate(rows, start=2):
         cells = {str(key).strip(): value.strip() for key, value in row.items() if isinstance(value, str)}
+        if not any(cells.values()):
+            continue
         if not cells.get("structure") or not cells.get("icohplist"):
             raise ValueError(f"{path}, line {number}: structure and icohplist each need a path")
         files = {role: path.parent / cells[role] for role in ROLES if cells.get(role)}
@@ -116,7 +128,8 @@ def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
     """Find every ICOHPLIST.lobster with a structure beside it, in or below a folder.
 
     A folder holds one list, or several that are named like their structures (``a.xyz``, ``a.ICOHPLIST.lobster``). Each
-    structure is a glass of its own, named after its folder or file.
+    structure is a glass of its own, named after its folder or file; names that would be the same get the start of a
+    checksum of the path. Links are followed, hidden files are not looked at.
 
     Returns
     -------
@@ -127,20 +140,22 @@ def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
     FileNotFoundError
         If there is no list at all.
     """
-    folders = {Path(name): sorted(files) for name, _, files in os.walk(directory)}
-    if not any(_LIST.fullmatch(name) for files in folders.values() for name in files):
+    folders = [(folder, files) for folder, _, files in walk(directory)]
+    if not any(is_list(name) for _, files in folders for name in files):
         raise FileNotFoundError(
             f"{directory} holds neither <composition>/c/md/lammps/<atoms>/<run>/<temperature>/<sub-run> folders, nor "
             "an ICOHPLIST.lobster with its structure, nor a .bnd database: is it the right folder?"
         )
     sources, problems = [], []
-    for folder, files in sorted(folders.items()):
-        structures = _structures_in(folder)
+    for folder, files in sorted(folders):
+        structures = structures_in(folder)
         lists = {name: match["stem"] for name in files if (match := _LIST.fullmatch(name))}
         if structures and not lists:
             problems.append(Problem(structures[0], "no ICOHPLIST.lobster beside it"))
         for name, stem in lists.items():
             path = folder / name
+            if name.removesuffix(".gz") != name and name.removesuffix(".gz") in lists:
+                continue  # the same list, packed
             mine = [found for found in structures if stem in (None, _stem(found))]
             if not mine:
                 looked_for = ", ".join(_STRUCTURES) if stem is None else f"a structure called {stem}"
@@ -148,24 +163,60 @@ def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
                 continue
             relative = folder.relative_to(directory).as_posix()
             run = "_".join(part for part in (relative.strip("."), stem) if part) or directory.resolve().name
+            structure, note = likeliest(mine, path)
             try:
-                source = pair(mine[0], path, run=run)
+                source = pair(structure, path, run=run)
             except ValueError as exception:
                 problems.append(Problem(path, str(exception)))
                 continue
-            if len(mine) > 1:
-                others = ", ".join(found.name for found in mine[1:])
-                source = replace(source, notes=(f"{mine[0].name} was taken for the structure, not {others}",))
-            sources.append(source)
-    refuse_repeated(sources)
-    return sources, problems
+            sources.append(replace(source, notes=(note,) if note else ()))
+    return _told_apart(sources, directory), problems
 
 
-def _structures_in(folder: Path) -> list[Path]:
+def is_list(name: str) -> bool:
+    """Return whether a file name is that of a list of ICOHPs."""
+    return _LIST.fullmatch(name) is not None
+
+
+def structures_in(folder: Path) -> list[Path]:
     """Return the structure files of a folder, the likeliest first."""
-    names = [name + packed for name in _STRUCTURES for packed in ("", ".gz")]
-    found = [path for name in names for path in sorted(folder.glob(name)) if path.is_file()]
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    plain = {name: name.lower().removesuffix(".gz") for name in names}
+    found = [folder / name for kind in _STRUCTURES for name in names if fnmatch(plain[name], kind.lower())]
     return list(dict.fromkeys(found))
+
+
+def likeliest(structures: list[Path], icohplist: Path | None) -> tuple[Path, str]:
+    """Return the structure that a list is of, and a note on the others if there are any.
+
+    That is the first one that the bonds of the list fit, such as the ``CONTCAR`` of a relaxation, or the first at all.
+    """
+    if len(structures) == 1:
+        return structures[0], ""
+    fitting = (found for found in structures if icohplist is not None and _fits(found, icohplist))
+    chosen = next(fitting, structures[0])
+    others = ", ".join(found.name for found in structures if found != chosen)
+    return chosen, f"{chosen.name} was taken for the structure, not {others}"
+
+
+def _fits(structure: Path, icohplist: Path) -> bool:
+    try:
+        read_label({"structure": structure, "icohplist": icohplist})
+    except ValueError:
+        return False
+    return True
+
+
+def _told_apart(sources: list[Source], directory: Path) -> list[Source]:
+    """Return the structures with the start of a checksum of the path in names that would be the same."""
+    counts = Counter(source.run for source in sources)
+    result = []
+    for source in sources:
+        if counts[source.run] > 1:
+            path = source.files["icohplist"].relative_to(directory).as_posix()
+            source = replace(source, run=f"{source.run}_{hashlib.sha256(path.encode()).hexdigest()[:8]}")
+        result.append(source)
+    return result
 
 
 def _stem(path: Path) -> str:

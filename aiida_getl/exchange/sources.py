@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,25 @@ class Problem:
 
     path: Path
     reason: str
+
+
+def walk(directory: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yield every folder in or below one, with the sorted names of its subfolders and of its files.
+
+    Links are followed. A folder that is reached several ways is there once, by no link if it can be, so that a circle
+    of links has an end. Hidden names, such as the ``._POSCAR`` of an archive from a Mac, are left out. A caller that
+    clears the names of the subfolders goes no deeper there, as with :func:`os.walk`.
+    """
+    seen: set[Path] = set()
+    for name, subfolders, files in os.walk(directory, followlinks=True):
+        folder = Path(name)
+        if folder.resolve() in seen:
+            subfolders.clear()
+            continue
+        seen.add(folder.resolve())
+        visible = sorted(sub for sub in subfolders if not sub.startswith("."))
+        subfolders[:] = sorted(visible, key=lambda sub: (folder / sub).is_symlink())
+        yield folder, subfolders, sorted(file for file in files if not file.startswith("."))
 
 
 def identifier(text: str) -> str:

@@ -16,6 +16,8 @@ STATUS = {
 #: Those with usable labels.
 USABLE = (3, 4)
 
+_PAIR = r"[A-Z][a-z]?\d+-[A-Z][a-z]?\d+"
+
 
 @dataclass(frozen=True)
 class UnseenBond:
@@ -60,9 +62,10 @@ def read_dub_info(text: str, name: str) -> list[UnseenBond]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        match = re.fullmatch(r"\s*(\d+)\s+(\d+)\s+\w+:\s*([A-Z][a-z]?\d+)-([A-Z][a-z]?\d+)\s*", line)
+        match = re.fullmatch(rf"\s*(\d+)\s+(\d+)\s+\w+:\s*({_PAIR}(?:,\s*{_PAIR})*)\s*", line)
         if match is None:
-            raise ValueError(f"{name}, line {number}: {line!r} is not 'run sub-run KNF: A1-B2'")
-        first, second = sorted(match.group(3, 4))
-        result[UnseenBond(int(match.group(1)), int(match.group(2)), (first, second))] = None
+            raise ValueError(f"{name}, line {number}: {line!r} is not 'run sub-run KNF: A1-B2, A1-B3'")
+        for pair in match.group(3).split(","):
+            first, second = sorted(pair.strip().split("-"))
+            result[UnseenBond(int(match.group(1)), int(match.group(2)), (first, second))] = None
     return list(result)

@@ -1,6 +1,7 @@
 """Structures and lists of any origin: folders, tables and pairs."""
 
 import gzip
+import shutil
 
 import pytest
 from ase.io import write
@@ -88,6 +89,77 @@ def test_several_structures_beside_a_list(folder, tmp_path, cell):
     assert read_label(source.files).notes == ("other.xyz holds 2 structures: the last one was taken",)
 
 
+def test_the_structure_that_the_list_fits_is_taken(folder, tmp_path, cell):
+    """Of a relaxation, the last structure; whatever else lies there."""
+    path = folder("one", 1, "CONTCAR")
+    write(path / "POSCAR", cell(2), format="vasp")
+    (path / "cluster.xyz").write_text("no structure")
+    (source,), _ = find_pairs(tmp_path)
+    assert source.notes == ("CONTCAR was taken for the structure, not POSCAR, cluster.xyz",)
+    assert len(read_label(source.files).bonds) > 40
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("A.CIF", "cif"),
+        ("POSCAR_static", "vasp"),
+        ("glass.data", "lammps-data"),
+        ("glass.lmp", "lammps-data"),
+        ("pw.in", "espresso-in"),
+        ("glass.pwi", "espresso-in"),
+    ],
+)
+def test_names_of_structures(folder, tmp_path, cell, name, form):
+    path = folder("one", 1)
+    (path / "POSCAR").unlink()
+    extra = {
+        "lammps-data": {"masses": True},
+        "espresso-in": {"pseudopotentials": {symbol: f"{symbol}.upf" for symbol in set(cell(1).symbols)}},
+    }
+    write(path / name, cell(1), format=form, **extra.get(form, {}))
+    (path / "ICOHPLIST.lobster").rename(path / "icohplist.lobster")
+    (source,), _ = find_pairs(tmp_path)
+    assert source.files["structure"].name == name
+    assert read_label(source.files).atoms.get_chemical_symbols() == cell(1).get_chemical_symbols()
+
+
+def test_lammps_data_that_name_no_elements(folder, cell):
+    path = folder("one", 1)
+    write(path / "glass.data", cell(1), format="lammps-data")
+    with pytest.raises(ValueError, match=r"glass\.data: LAMMPS data without Masses do not say of which elements"):
+        read_label(pair(path / "glass.data", path / "ICOHPLIST.lobster").files)
+
+
+def test_links_are_followed_and_hidden_files_are_not_looked_at(folder, tmp_path):
+    kept = folder("kept/one", 1)
+    (kept / "._POSCAR").write_bytes(b"\0\5\7")
+    (kept / "._ICOHPLIST.lobster").write_bytes(b"\0\5\7")
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    (shown / "linked").symlink_to(kept)
+    (shown / "again").symlink_to(kept)
+    (shown / "circle").symlink_to(shown)
+    sources, problems = find_pairs(shown)
+    assert ([source.run for source in sources], problems) == (["again"], [])
+    assert sources[0].files["structure"] == shown / "again" / "POSCAR"
+    assert [source.run for source in find_pairs(tmp_path)[0]] == ["kept_one"]
+
+
+def test_names_that_would_be_the_same(folder, tmp_path):
+    """They stop nothing, nor does a list that is there packed, too."""
+    for seed, name in enumerate(("T-300", "T_300", "b")):
+        path = folder(name, seed)
+    (path / "ICOHPLIST.lobster.gz").write_bytes(gzip.compress((path / "ICOHPLIST.lobster").read_bytes()))
+    sources, problems = find_pairs(tmp_path)
+    assert problems == []
+    runs = [source.run for source in sources]
+    assert len(set(runs)) == 3
+    assert (runs[0][:6], runs[1][:6], runs[2]) == ("T_300_", "T_300_", "b")
+    shutil.rmtree(tmp_path / "b")
+    assert [source.run for source in find_pairs(tmp_path)[0]] == runs[:2]
+
+
 def test_atoms_in_another_order(folder, cell):
     path = folder("one", 1)
     atoms = cell(1)
@@ -141,6 +213,15 @@ def test_a_table(folder, tmp_path):
     assert (first.run, first.sub_run, second.run, second.sub_run) == ("glass_1", "tension_x", "b", "as_quenched")
     label = read_label(first.files)
     assert (label.method["version"], label.spilling) == ("5.1.0", 0.02)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_as_spreadsheets_write_it(folder, tmp_path, separator):
+    folder("a")
+    rows = [["structure", "icohplist", "run"], ["a/POSCAR", "a/ICOHPLIST.lobster", "one, two"], ["", "", ""]]
+    table = tmp_path / "pairs.csv"
+    table.write_text("\r\n".join(separator.join(row) for row in rows), encoding="utf-8-sig")
+    assert [source.run for source in read_manifest(table)] == ["one_two"]
 
 
 @pytest.mark.parametrize(

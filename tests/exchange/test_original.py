@@ -62,10 +62,13 @@ def test_status_files(tree):
     beside = tree / "Cu50Zr50-PBSSDB"
     beside.mkdir()
     (beside / "ND.info").write_text("1 0 3\n1 3 2\n1 7 5\n40 0 6\n")
-    (beside / "DUB.info").write_text("10 0 KNF: Cu3-Zr2\n10 0 KNF: Zr2-Cu3\n")
+    (beside / "DUB.info").write_text("10 0 KNF: Cu3-Zr2, Cu3-Cu5\n10 0 KNF: Zr2-Cu3\n")
     sources, problems = find_sources(tree)
     assert [source.status for source in sources] == [3, 2, None, None, None]
-    assert sources[2].notes == ("LOBSTER did not list the bond Cu3-Zr2",)
+    assert sources[2].notes == (
+        "LOBSTER did not list the bond Cu3-Zr2",
+        "LOBSTER did not list the bond Cu3-Cu5",
+    )
     # Run 40 is not in the tree at all, sub-run 7 of run 1 is what is missing in it.
     (problem,) = problems
     assert (
@@ -82,13 +85,60 @@ def test_a_status_file_that_is_not_understood_stops_nothing(tree):
     assert problem.reason.startswith("ND.info, line 2: '1 drei 2' is not 'run sub-run status'")
 
 
+def test_a_sub_run_that_is_there_twice_is_taken_once(tree):
+    """The published files are divided among several folders; the first one with a list is taken."""
+    inner = "Cu50Zr50/c/md/lammps/8/1/2000"
+    for name in ("one", "two"):
+        shutil.copytree(tree / "Cu50Zr50", tree / name / "Cu50Zr50")
+    shutil.rmtree(tree / "Cu50Zr50")
+    (tree / "one" / inner / "0" / "ICOHPLIST.lobster").unlink()
+    sources, problems = find_sources(tree)
+    assert len(sources) == 5
+    assert sources[0].files["icohplist"] == tree / "two" / inner / "0" / "ICOHPLIST.lobster"
+    assert sources[1].files["icohplist"] == tree / "one" / inner / "3" / "ICOHPLIST.lobster"
+    assert problems[0].path == tree / "one" / inner / "0"
+    assert problems[0].reason == f"the same sub-run as {tree / 'two' / inner / '0'}, which is taken"
+    assert len(problems) == 3
+
+
+def test_links_to_compositions_and_sub_runs(tree):
+    linked = tree / "linked"
+    (linked / "Cu64Zr36/c/md/lammps/8/2/2000").mkdir(parents=True)
+    (linked / "Cu50Zr50").symlink_to(tree / "Cu50Zr50")
+    (linked / "Cu64Zr36/c/md/lammps/8/2/2000/14").symlink_to(tree / "Cu64Zr36/c/md/lammps/8/2/2000/14")
+    assert is_layout(linked)
+    sources, problems = find_sources(linked)
+    assert ([source.origin["sub_run"] for source in sources], problems) == ([0, 3, 0, 14], [])
+
+
+def test_lists_elsewhere_are_not_passed_over_in_silence(tree):
+    path = tree / "Cu50Zr50/c/md/lammps/8/1/2000/0/ICOHPLIST.lobster"
+    (tree / "scripts").mkdir()
+    shutil.copy(path, tree / "scripts")
+    _, (problem,) = find_sources(tree)
+    assert problem.path == tree / "scripts" / "ICOHPLIST.lobster"
+    assert "import its own folder" in problem.reason
+
+
+def test_a_structure_of_another_name(tree):
+    folder = tree / "Cu50Zr50/c/md/lammps/8/1/2000/0"
+    (folder / "Cu50Zr50.scf.in").unlink()
+    (folder / "Cu50Zr50.xyz").rename(folder / "Glass.XYZ")
+    (folder / "ICOHPLIST.lobster").rename(folder / "ICOHPLIST.LOBSTER")
+    (folder / "cluster-Cu1.xyz").write_text("1\n\nCu 0 0 0\n")
+    source = find_sources(tree)[0][0]
+    assert source.files["structure"].name == "Glass.XYZ"
+    assert source.notes == ("Glass.XYZ was taken for the structure, not cluster-Cu1.xyz",)
+    assert len(read_label(source.files).bonds)
+
+
 @pytest.mark.parametrize("text", ["1 2\n", "1 2 3 4\n", "1 2 9\n", "a b c\n", "1 2 -3\n"])
 def test_bad_status_lines(text):
     with pytest.raises(ValueError, match=r"ND\.info, line 1: "):
         read_nd_info(text, "ND.info")
 
 
-@pytest.mark.parametrize("text", ["1 2 KNF Cu3-Cu2\n", "1 KNF: Cu3-Cu2\n", "1 2 KNF: 3-2\n"])
+@pytest.mark.parametrize("text", ["1 2 KNF Cu3-Cu2\n", "1 KNF: Cu3-Cu2\n", "1 2 KNF: 3-2\n", "1 2 KNF: Cu3-Cu2,\n"])
 def test_bad_unseen_bonds(text):
     with pytest.raises(ValueError, match=r"DUB\.info, line 1: "):
         read_dub_info(text, "DUB.info")
