@@ -19,6 +19,7 @@ from aiida_getl.workflows.decisions import (
     find_records,
     find_stop_request,
 )
+from aiida_getl.workflows.stuck import describe_stuck, find_stuck
 
 
 def describe_plan(builder) -> str:
@@ -92,6 +93,7 @@ def status_of(node: orm.WorkChainNode) -> dict[str, Any]:
         "decision": None if decision is None else decision.get_dict(),
         "stop_request": None if request is None else request.get_dict(),
         "under_way": [{"pk": link.node.pk, "name": link.link_label} for link in called if not link.node.is_terminated],
+        "stuck": [{"pk": pk, "reason": reason} for pk, reason in find_stuck(node).items()],
         **ending_of(node),
     }
 
@@ -135,6 +137,7 @@ def describe_status(status: dict[str, Any]) -> str:
         lines.append(f"Decided     {describe_decision(status['decision'])}")
     if status["under_way"]:
         lines.append("Under way   " + ", ".join(f"{each['name']} <{each['pk']}>" for each in status["under_way"]))
+    lines += [f"Stuck       {describe_stuck(each['pk'], each['reason'])}" for each in status["stuck"]]
     return "\n".join(lines)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from aiida import orm
 
+from aiida_getl.workflows.stuck import describe_stuck, find_stuck
+
 ATTRIBUTES = ("process_label", "process_state", "exit_status")
 ENDED = {"finished", "excepted", "killed"}
 
@@ -71,7 +73,7 @@ def watch(
     working_on: Callable[[list[str]], None] = lambda _: None,
     interval: float = 1.0,
 ) -> None:
-    """Report every start and end below ``root`` until it ends.
+    """Report every start and end below ``root`` until it ends, and jobs that will never start.
 
     :param say: called with each line.
     :param working_on: called after each look with the names of what runs.
@@ -79,6 +81,7 @@ def watch(
     """
     n_labels = root.inputs.n_runs.value * len(root.inputs.sub_runs) if "sub_runs" in root.inputs else 0
     seen: dict[int, str | None] = {}
+    stuck: set[int] = set()
     labelled: set[int] = set()
     while True:
         # Asked before the look, so that what happened up to the end is still reported after it.
@@ -101,6 +104,10 @@ def watch(
                     line += f"; {len(labelled)} of {n_labels} labels"
                 say(line)
         working_on(running)
+        for pk, reason in find_stuck(root).items():
+            if pk not in stuck:
+                say(describe_stuck(pk, reason))
+            stuck.add(pk)
         if ended:
             return
         time.sleep(interval)

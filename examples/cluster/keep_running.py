@@ -10,7 +10,7 @@
 - Where more processes are unfinished than the workers have slots for, the last ones would wait for ever for a slot that
   their own parents hold: workers are added.
 - Processes that AiiDA paused because the cluster was out of reach, or took no more jobs, are taken up again; those that
-  a person paused are left alone.
+  a person paused are left alone, and so are jobs that Slurm would refuse again: it is told what to do about them.
 
 The jobs on the cluster are not touched.
 """
@@ -29,14 +29,14 @@ from aiida.manage import get_config_option, get_manager
 from aiida.orm import ProcessNode, QueryBuilder
 from sqlalchemy import text
 
+from aiida_getl.workflows.stuck import PAUSED_BY_AIIDA, describe_stuck, find_stuck
+
 #: A broken worker may take its time to stop, and so may the broker to notice.
 SECONDS = 120
 #: Share of the slots that may be taken before a worker is added.
 LOAD_MAX = 0.9
 #: Each takes about 250 MB.
 WORKERS_MAX = 16
-#: What AiiDA gives as the reason.
-PAUSED_BY_AIIDA = "Pausing after failed transport task"
 UNFINISHED = {"attributes.process_state": {"in": ["created", "waiting", "running"]}}
 
 
@@ -105,9 +105,13 @@ def add_workers() -> None:
 
 
 def play_paused() -> None:
-    """Take up what AiiDA paused."""
+    """Take up what AiiDA paused, but for what would fail again."""
+    stuck = find_stuck()
+    for pk, reason in stuck.items():
+        print(describe_stuck(pk, reason), flush=True)
     paused = {"attributes.paused": True, "attributes.process_status": {"like": f"{PAUSED_BY_AIIDA}%"}}
-    numbers = QueryBuilder().append(ProcessNode, filters={**UNFINISHED, **paused}, project="id").all(flat=True)
+    found = QueryBuilder().append(ProcessNode, filters={**UNFINISHED, **paused}, project="id").all(flat=True)
+    numbers = [pk for pk in found if pk not in stuck]
     if numbers:
         print(f"{len(numbers)} processes had failed to reach the cluster, or to submit: trying again.", flush=True)
         verdi("process", "play", "--timeout", "60", *map(str, numbers), check=False)

@@ -5,11 +5,19 @@ import getpass
 import pytest
 from aiida import orm
 from aiida.engine import submit
+from aiida.engine.processes.control import kill_processes, play_processes
 
 from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
+from aiida_getl.workflows.stuck import find_stuck
 
 SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_wallclock_seconds": 600}
 SHORT = {"melt_steps": 100, "quench_rate_K_per_ps": 4000.0, "equilibrate_steps": 100, "thermo_rows": 10, "frames": 2}
+#: Options of jobs that Slurm refuses, and what it says.
+REFUSED = (
+    ({"queue_name": "later"}, "invalid partition"),
+    ({"qos": "nosuch"}, "Invalid qos"),
+    ({"max_memory_kb": 10**10}, "Requested node configuration is not available"),
+)
 
 
 @pytest.fixture
@@ -75,3 +83,36 @@ def test_work_chains_that_take_all_slots_of_the_daemon(
     ended(*nodes)
     assert all(node.is_finished_ok for node in nodes)
     assert len(daemon.workers()) == 3
+
+
+def test_jobs_that_slurm_will_never_run(change_options, stage, services, gate, wait, ended, keep_running):
+    """Refused, or left in the queue: they are told and left alone, until they are killed or the cluster changes."""
+    change_options({"transport.task_maximum_attempts": 1}, workers=1)
+    refused = [submit(stage(seed, **options)) for seed, (options, _) in enumerate(REFUSED)]
+    queued = submit(stage(len(refused), queue_name="short", max_wallclock_seconds=3600))
+    nodes = [*refused, queued]
+    unknown = submit(stage(4, account="nosuch"))
+    stuck = wait(lambda: len(found := find_stuck()) == len(nodes) and found, "all of them to be stuck")
+    assert "PartitionTimeLimit" in stuck[queued.pk]
+    for node, (_, said) in zip(refused, REFUSED, strict=True):
+        assert said in stuck[node.pk]
+    assert find_stuck(queued) == {}  # nothing that it called
+    wait(lambda: unknown.is_terminated, "AiiDA to end what has no account")
+    assert unknown.exit_status == 131
+
+    told = keep_running()
+    assert "trying again" not in told
+    assert all(f"verdi process kill {node.pk}" in told for node in nodes)
+    assert all(node.paused for node in refused)
+
+    gate.open()
+    services.slurm("scontrol", "create", "partitionname=later", "nodes=ALL", "maxtime=infinite")
+    services.slurm("scontrol", "update", "partitionname=short", "maxtime=infinite")
+    later, *others = refused
+    play_processes([later], timeout=300)
+    kill_processes(others, timeout=300)
+    wait(lambda: all(node.is_killed for node in others), "the end of what was killed")
+    ended(later, queued)
+    assert later.is_finished_ok, later.exit_message
+    assert queued.is_finished_ok, queued.exit_message
+    assert find_stuck() == {}

@@ -247,7 +247,7 @@ def _write_configuration(folder: Path, ports: dict[str, int]) -> None:
         "JobAcctGatherFrequency": "task=1",
         "JobAcctGatherParams": "OverMemoryKill",
         "AccountingStorageType": "accounting_storage/slurmdbd",
-        "AccountingStorageEnforce": "limits",
+        "AccountingStorageEnforce": "limits,qos",
         "AccountingStorageHost": address(),
         "AccountingStoragePort": ports["slurmdbd"],
         "AccountingStoragePass": _socket(folder),
@@ -257,4 +257,6 @@ def _write_configuration(folder: Path, ports: dict[str, int]) -> None:
     lines = [f"{key}={value}\n" for key, value in settings.items()]
     lines.append(f"NodeName={name} NodeAddr={address()} CPUs=4 RealMemory={memory} State=UNKNOWN\n")
     lines.append(f"PartitionName=main Nodes={name} Default=YES MaxTime=INFINITE DefMemPerCPU=1000 State=UP\n")
+    # What asks for more time than this is taken, and left in the queue.
+    lines.append(f"PartitionName=short Nodes={name} MaxTime=5 DefMemPerCPU=1000 State=UP\n")
     (home / "slurm.conf").write_text("".join(lines))
