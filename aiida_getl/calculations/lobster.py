@@ -115,7 +115,7 @@ class LobsterCalculation(CalcJob):
     projections.
     """
 
-    CACHE_VERSION = 4
+    CACHE_VERSION = 5
     _PREFIX = "aiida"
     #: What LOBSTER saves a projection to.
     _PROJECTION = "projectionData.lobster"
@@ -268,7 +268,9 @@ def _define_outputs(spec) -> None:
         valid_type=orm.ArrayData,
         required=False,
         help="Curves: `energies` (n_e,) in eV from the Fermi energy; `bond` (m,), row of `bonds` that each belongs to; "
-        "`cohp` per eV and its integral `icohp`, (m, n_spin, n_e); `coop`, `icoop`, `cobi`, `icobi` alike.",
+        "`cohp` per eV and its integral `icohp`, (m, n_spin, n_e); `coop`, `icoop`, `cobi`, `icobi` alike. Where "
+        "`orbitalwise` was asked for: `orbital_bond`, `orbital_i`, `orbital_j` (k,), and `orbital_cohp`, "
+        "`orbital_icohp` (k, n_spin, n_e), `orbital_coop` and so on.",
     )
     spec.output(
         "orbitals",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +44,11 @@ class CurveLabel:
     orbital_j: str
     distance: float
 
+    @property
+    def is_orbital(self) -> bool:
+        """Whether the curve is of a pair of orbitals, not of the bond as a whole."""
+        return bool(self.orbital_i or self.orbital_j)
+
     def to_text(self) -> str:
         """Return the label as in the file."""
         sites = (
@@ -55,7 +63,7 @@ class CurveLabel:
 
 @dataclass(frozen=True)
 class Cohpcar:
-    """Curves of all bonds.
+    """Curves of bonds, and of the orbitals of those that it was asked for.
 
     Attributes
     ----------
@@ -69,6 +77,8 @@ class Cohpcar:
     fermi_energy : eV
     complete
         False if rows are missing at the end.
+    left_out
+        Which curves of the file are not here, and why; empty if all are.
     """
 
     labels: tuple[CurveLabel, ...]
@@ -79,56 +89,90 @@ class Cohpcar:
     average_icohp: NDArray[np.float64]
     fermi_energy: float
     complete: bool
+    left_out: str = ""
 
 
-def read_cohpcar(source: Path | str) -> Cohpcar:
-    """Read curves from a path or the text of the file.
+def read_cohpcar(source: Path | str | TextIO, most_bytes: float = math.inf) -> Cohpcar:
+    """Read curves from a path, the text of the file, or the open file, of which no more than a line is held.
+
+    Parameters
+    ----------
+    source
+        Of a file that was cut off, the complete rows are read.
+    most_bytes
+        Where the curves would take more memory, those of orbitals are left out, and all if that is not enough.
 
     Raises
     ------
     ValueError
         For a file that is none of these, or has no complete row.
     """
-    name = "the file" if isinstance(source, str) else str(source)
-    lines = (source if isinstance(source, str) else source.read_text(errors="replace")).splitlines()
-    header = _HEADER.fullmatch(lines[1]) if len(lines) > 1 else None
+    if isinstance(source, Path):
+        with source.open(errors="replace") as file:
+            return _read(file, str(source), most_bytes)
+    return _read(io.StringIO(source) if isinstance(source, str) else source, "the file", most_bytes)
+
+
+def _read(file: TextIO, name: str, most_bytes: float) -> Cohpcar:
+    file.readline()  # the title
+    header = _HEADER.fullmatch(file.readline())
     if header is None:
         raise ValueError(f"{name} is not a COHPCAR.lobster: its second line has not three counts and three energies")
     n_labels, n_spins, n_energies = int(header.group(1)) - 1, int(header.group(2)), int(header.group(3))
-    if len(lines) > 2 and lines[2].startswith("No."):
-        raise ValueError(f"{name} has bonds of several centres (cobiBetween), whose curves are not read")
-    labels = []
-    for line in lines[3 : 3 + n_labels]:
-        match = _LABEL.match(line.strip())
-        if match is None:
-            raise ValueError(f"{name} has a label that is not understood: {line!r}")
-        number, element_i, atom_i, orbital_i, element_j, atom_j, orbital_j, distance = match.groups()
-        labels.append(
-            CurveLabel(
-                int(number), element_i, int(atom_i) - 1, orbital_i or "",
-                element_j, int(atom_j) - 1, orbital_j or "", float(distance),
-            )
-        )  # fmt: skip
-    n_columns = 1 + 2 * n_spins * (n_labels + 1)
-    rows = [fields for line in lines[3 + n_labels :] if (fields := line.split())]
-    whole = [row for row in rows if len(row) == n_columns]
-    if not whole:
-        raise ValueError(f"{name} has no complete row of {n_columns} numbers")
-    try:
-        data = np.array(whole, dtype=float)
-    except ValueError as error:
-        raise ValueError(f"{name} has rows that are not of numbers ({error}): it is damaged") from None
-    curves = data[:, 1:].reshape(len(whole), n_spins, n_labels + 1, 2).transpose(2, 1, 0, 3)
+    if file.readline().startswith("No."):  # no average; the atoms of each label come with their cells
+        labels, kept, left_out = [], np.zeros(0, dtype=bool), "its bonds have several centres (cobiBetween)"
+    else:
+        labels = [_parse_label(file.readline(), name) for _ in range(n_labels)]
+        kept, left_out = _select(labels, 16.0 * n_spins * n_energies, most_bytes)
+    shape = (n_spins, n_labels + 1, 2)
+    n_columns = 1 + math.prod(shape)
+    energies, rows = [], []
+    if not left_out or kept.any():
+        for line in file:
+            fields = line.split()
+            if len(fields) == n_columns:
+                try:
+                    row = np.array(fields, dtype=float)
+                except ValueError as error:
+                    raise ValueError(f"{name} has rows that are not of numbers ({error}): it is damaged") from None
+                energies.append(row[0])
+                rows.append(row[1:].reshape(shape)[:, np.append(True, kept)])
+        if not rows:
+            raise ValueError(f"{name} has no complete row of {n_columns} numbers")
+    curves = np.array(rows).reshape(len(rows), n_spins, 1 + int(kept.sum()), 2).transpose(2, 1, 0, 3)
     return Cohpcar(
-        labels=tuple(labels),
-        energies=data[:, 0],
+        labels=tuple(label for label, is_kept in zip(labels, kept, strict=True) if is_kept),
+        energies=np.array(energies),
         cohp=curves[1:, ..., 0],
         icohp=curves[1:, ..., 1],
         average_cohp=curves[0, ..., 0],
         average_icohp=curves[0, ..., 1],
         fermi_energy=float(header.group(4)),
-        complete=len(whole) == n_energies,
+        complete=len(rows) in (n_energies, 0),
+        left_out=left_out,
     )
+
+
+def _parse_label(line: str, name: str) -> CurveLabel:
+    match = _LABEL.match(line.strip())
+    if match is None:
+        raise ValueError(f"{name} has a label that is not understood: {line[:120].rstrip()!r}")
+    number, element_i, atom_i, orbital_i, element_j, atom_j, orbital_j, distance = match.groups()
+    return CurveLabel(
+        int(number), element_i, int(atom_i) - 1, orbital_i or "",
+        element_j, int(atom_j) - 1, orbital_j or "", float(distance),
+    )  # fmt: skip
+
+
+def _select(labels: list[CurveLabel], bytes_each: float, most_bytes: float) -> tuple[NDArray[np.bool_], str]:
+    """Return which curves fit into the memory given, and what is left out."""
+    if bytes_each * len(labels) <= most_bytes:
+        return np.ones(len(labels), dtype=bool), ""
+    of_bonds = np.array([not label.is_orbital for label in labels])
+    size = f"{bytes_each * len(labels) / 1e6:.0f} MB, {most_bytes / 1e6:.0f} MB are the limit"
+    if bytes_each * of_bonds.sum() <= most_bytes:
+        return of_bonds, f"with the curves of {(~of_bonds).sum()} pairs of orbitals it takes {size}"
+    return np.zeros(len(labels), dtype=bool), f"its {len(labels)} curves take {size}"
 
 
 def format_cohpcar(curves: Cohpcar, title: str) -> str:

@@ -71,44 +71,66 @@ def _keys(orbitals: OrbitalRows, rows: NDArray[np.int64]) -> list[tuple[int, str
 
 @dataclass(frozen=True)
 class BondCurves:
-    """Curves of bonds.
+    """Curves of bonds, or of pairs of orbitals of bonds.
 
     Attributes
     ----------
     energies : (ne,) eV
         From the Fermi energy.
     bond : (m,)
-        The bond that each is of, ascending.
+        The bond that each is of.
+    orbital_i, orbital_j : (m,)
+        LOBSTER's names; empty for bonds as a whole.
     curve, integral : (m, nspin, ne)
     """
 
     energies: NDArray[np.float64]
     bond: NDArray[np.int64]
+    orbital_i: NDArray[np.str_]
+    orbital_j: NDArray[np.str_]
     curve: NDArray[np.float64]
     integral: NDArray[np.float64]
 
+    def __len__(self) -> int:
+        return len(self.bond)
 
-def match_curves(main: IcohpList, rows: NDArray[np.int64], curves: Cohpcar) -> BondCurves:
-    """Return the curves of the bonds wanted, without those of orbitals.
+
+def match_curves(main: IcohpList, rows: NDArray[np.int64], curves: Cohpcar) -> tuple[BondCurves, BondCurves]:
+    """Return the curves of the bonds wanted and those of their pairs of orbitals, both by bond, then as in the file.
+
+    Parameters
+    ----------
+    main
+        The list of ICOHPs.
+    rows : (n,)
+        The bonds wanted, rows of ``main``.
 
     Raises
     ------
     ValueError
         If a number stands for different bonds in the curves and in the list.
     """
-    where = {
-        label.number: (n, label.atom_i, label.atom_j)
-        for n, label in enumerate(curves.labels)
-        if not (label.orbital_i or label.orbital_j)
-    }
-    bond, found = [], []
-    for n, row in enumerate(rows):
-        number = int(main.label[row])
-        if number not in where:
+    wanted = {int(main.label[row]): n for n, row in enumerate(rows)}
+    of_bonds: list[tuple[int, int]] = []
+    of_orbitals: list[tuple[int, int]] = []
+    for curve, label in enumerate(curves.labels):
+        bond = wanted.get(label.number)
+        if bond is None:
             continue
-        curve, atom_i, atom_j = where[number]
-        if (main.atom_i[row], main.atom_j[row]) != (atom_i, atom_j):
-            raise ValueError(f"curve {number} is not of the same atoms as bond {number} of the list")
-        bond.append(n)
-        found.append(curve)
-    return BondCurves(curves.energies, np.array(bond, dtype=np.int64), curves.cohp[found], curves.icohp[found])
+        if (main.atom_i[rows[bond]], main.atom_j[rows[bond]]) != (label.atom_i, label.atom_j):
+            raise ValueError(f"curve {label.number} is not of the same atoms as bond {label.number} of the list")
+        (of_orbitals if label.is_orbital else of_bonds).append((bond, curve))
+    return _collect(curves, sorted(of_bonds)), _collect(curves, sorted(of_orbitals))
+
+
+def _collect(curves: Cohpcar, chosen: list[tuple[int, int]]) -> BondCurves:
+    bond, curve = np.array(chosen, dtype=np.int64).reshape(-1, 2).T
+    labels = [curves.labels[n] for n in curve]
+    return BondCurves(
+        curves.energies,
+        bond,
+        np.array([label.orbital_i for label in labels], dtype=str),
+        np.array([label.orbital_j for label in labels], dtype=str),
+        curves.cohp[curve],
+        curves.icohp[curve],
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from aiida_getl.calculations.pw_run import describe_run, describe_settings
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.lobster.charge import read_charges
-from aiida_getl.lobster.cohpcar import read_cohpcar
+from aiida_getl.lobster.cohpcar import Cohpcar, read_cohpcar
 from aiida_getl.lobster.grosspop import read_gross_populations
 from aiida_getl.lobster.icohplist import IcohpList, read_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
@@ -33,6 +34,10 @@ Content = TypeVar("Content")
 
 #: Bytes of a file beyond which it is not read. A list of a million bonds has 82 MB; reading takes ten times that.
 LARGEST_FILE = 200_000_000
+#: Bytes of the curves of one file as arrays; a glass of 100 atoms with all orbitals at 301 energies takes 360 MB.
+MOST_OF_CURVES = 400_000_000
+#: Bytes of a file of curves beyond which it is not read, which takes a minute and no more memory than its arrays.
+LARGEST_CURVES = 2_000_000_000
 #: Bytes of a report.
 LARGEST_REPORT = 50_000_000
 #: Characters of what was printed that are looked at, from the end.
@@ -50,12 +55,13 @@ class LobsterParser(Parser):
 
     def parse(self, **kwargs):
         self.unread: dict[str, str] = {}
+        self.warnings: list[str] = []
         self.report = Lobsterout.empty()
         self.extra = read_json(self._read("getl-cohp.json", LARGEST_REPORT) or "")
         self.icohps_complete = False
         self.lobsterin = self._read_lobsterin()
         exit_code = self._parse()
-        content = results(self.report, self.extra, self.unread, self._warnings())
+        content = results(self.report, self.extra, self.unread, (*self._warnings(), *self.warnings))
         self.out("results", orm.Dict(content | {"icohps_complete": self.icohps_complete}))
         # The scheduler's verdict (walltime, memory) says more about an unfinished run than its files do.
         return self.node.exit_code if self.node.exit_status is not None else exit_code
@@ -123,7 +129,7 @@ class LobsterParser(Parser):
                     node.set_array(f"i{kind.lower()}", matched)
         self.out("bonds", node)
         self._store_orbitals(icohps, rows, turned, lists)
-        self._store_curves(icohps, rows)
+        self._store_curves(icohps, rows, turned)
         self._store_populations(atoms.get_chemical_symbols())
 
         self.icohps_complete = icohps.complete and log.n_interactions in (None, len(icohps))
@@ -205,26 +211,53 @@ class LobsterParser(Parser):
                 node.set_array(f"i{kind.lower()}", match_orbitals(icohps.orbitals, kept, values.orbitals))
         self.out("orbitals", node)
 
-    def _store_curves(self, icohps: IcohpList, rows: NDArray) -> None:
-        node, first = orm.ArrayData(), None
+    def _store_curves(self, icohps: IcohpList, rows: NDArray, turned: NDArray) -> None:
+        node = orm.ArrayData()
         for kind in ("COHP", "COOP", "COBI"):
-            curves = self._read_optional(f"{kind}CAR.lobster", read_cohpcar)
-            matched = (
-                None if curves is None else self._optional(f"{kind}CAR.lobster", match_curves, icohps, rows, curves)
-            )
+            name = f"{kind}CAR.lobster"
+            curves = self._read_curves(name)
+            if curves is None or not curves.labels:
+                continue
+            matched = self._optional(name, match_curves, icohps, rows, curves)
             if matched is None:
                 continue
-            if first is None:
-                first = matched
-                node.set_array("energies", matched.energies)
-                node.set_array("bond", matched.bond)
-            elif not (np.array_equal(first.bond, matched.bond) and np.array_equal(first.energies, matched.energies)):
-                self.unread[f"{kind}CAR.lobster"] = "it has other energies or bonds than the curves before it"
+            of_bonds, of_orbitals = matched
+            what = {"energies": of_bonds.energies, "bond": of_bonds.bond}
+            if len(of_orbitals):
+                back = turned[of_orbitals.bond]
+                what["orbital_bond"] = of_orbitals.bond
+                what["orbital_i"] = np.where(back, of_orbitals.orbital_j, of_orbitals.orbital_i)
+                what["orbital_j"] = np.where(back, of_orbitals.orbital_i, of_orbitals.orbital_j)
+            present = set(node.get_arraynames())
+            if any(not np.array_equal(what[key], node.get_array(key)) for key in present.intersection(what)):
+                self.unread[name] = "it has other energies or bonds than the curves before it"
                 continue
-            node.set_array(kind.lower(), matched.curve)
-            node.set_array(f"i{kind.lower()}", matched.integral)
-        if first is not None:
+            values = {kind.lower(): of_bonds.curve, f"i{kind.lower()}": of_bonds.integral}
+            if len(of_orbitals):
+                values[f"orbital_{kind.lower()}"] = of_orbitals.curve
+                values[f"orbital_i{kind.lower()}"] = of_orbitals.integral
+            for key, array in (what | values).items():
+                if key not in present:
+                    node.set_array(key, array)
+        if node.get_arraynames():
             self.out("cohp", node)
+
+    def _read_curves(self, name: str) -> Cohpcar | None:
+        """Return the curves of a file as far as they are no more than an array should have; warn of the others."""
+        repository = self.retrieved.base.repository
+        if name not in repository.list_object_names():
+            return None
+        if (size := self._size(name)) > LARGEST_CURVES:
+            self.warnings.append(f"{name} is kept as a file, its curves are not in arrays: it has {size} bytes")
+            return None
+        with repository.open(name, "rb") as handle:
+            text = io.TextIOWrapper(handle, errors="replace")
+            curves = self._optional(name, read_cohpcar, text, MOST_OF_CURVES)
+        if curves is not None and curves.left_out:
+            self.warnings.append(f"{name} is kept as a file, not all its curves are in arrays: {curves.left_out}")
+        if curves is not None and not curves.complete:
+            self.unread[name] = "it is cut off; what is complete is kept"
+        return curves
 
     def _store_populations(self, symbols: list[str]) -> None:
         charges = self._read_optional("CHARGE.lobster", read_charges)

@@ -5,6 +5,8 @@ import pytest
 
 from aiida_getl.lobster.charge import Charges, format_charges, read_charges
 from aiida_getl.lobster.cohpcar import Cohpcar, CurveLabel, format_cohpcar, read_cohpcar
+from aiida_getl.lobster.icohplist import read_icohplist
+from aiida_getl.lobster.matching import match_curves
 
 CHARGES = Charges(np.array(["Cs", "H"]), np.array([0.75, -0.75]), np.array([0.72, -0.72]), complete=True)
 
@@ -82,6 +84,69 @@ def test_cut_curves_keep_whole_rows():
     assert cut.cohp.shape == (3, 1, 4)
 
 
+@pytest.mark.parametrize(
+    ("most", "left", "told"),
+    [
+        (3 * 160, 3, ""),
+        (3 * 160 - 1, 1, "with the curves of 2 pairs of orbitals it takes"),
+        (159, 0, "its 3 curves take"),
+    ],
+)
+def test_what_does_not_fit_into_the_memory_given_is_left_out(tmp_path, most, left, told):
+    """A curve and its integral at five energies, two spins: 160 bytes."""
+    path = tmp_path / "COHPCAR.lobster"
+    curves = make_curves(2)
+    path.write_text(format_cohpcar(curves, "title"))
+    found = read_cohpcar(path, most)
+    assert found.labels == curves.labels[:left]
+    assert found.left_out.startswith(told)
+    assert bool(found.left_out) == bool(told)
+    assert found.complete
+    np.testing.assert_array_equal(found.cohp, curves.cohp[:left, :, : len(found.energies)])
+    np.testing.assert_array_equal(found.icohp, curves.icohp[:left, :, : len(found.energies)])
+
+
+def test_curves_of_orbitals_alone():
+    """As LOBSTER wrote them in early versions: without the bond, distances with all digits."""
+    text = """a title
+         3          1          2  -1.00000e+00   1.00000e+00   0.00000e+00
+Average
+No.1:Ga1[4s]->As2[4p_y](2.495455942239027)
+No.1:Ga1[4p_x]->As2[4s](2.495455942239027)
+ -1.00000  -0.10000  -0.01000  -0.20000  -0.02000  -0.30000  -0.03000
+  1.00000   0.10000   0.01000   0.20000   0.02000   0.30000   0.03000
+"""
+    curves = read_cohpcar(text)
+    assert [label.orbital_j for label in curves.labels] == ["4p_y", "4s"]
+    assert curves.labels[0].distance == pytest.approx(2.495456)
+    assert curves.icohp[:, 0, 0].tolist() == [-0.02, -0.03]
+    of_bonds, of_orbitals = match_curves(make_list(("Ga", "As"), 2.49546), np.array([0]), curves)
+    assert (len(of_bonds), of_bonds.curve.shape) == (0, (0, 1, 2))
+    assert of_orbitals.orbital_i.tolist() == ["4s", "4p_x"]
+    with pytest.raises(ValueError, match="curve 1 is not of the same atoms as bond 1"):
+        match_curves(make_list(("Ga", "As"), 2.49546, second=3), np.array([0]), curves)
+
+
+def make_list(elements, distance, second=2):
+    row = f"1 {elements[0]}1 {elements[1]}{second} {distance} 0 0 0 -1.00000"
+    return read_icohplist(f"COHP# atomMU atomNU distance translation ICOHP (at) eF for spin 1\n{row}\n")
+
+
+def test_curves_of_several_centres_are_left_out():
+    """They have no average, and their atoms come with their cells."""
+    text = """a title
+         2          1          1  -1.00000e+00   1.00000e+00   0.00000e+00
+No.1:Ge1[0 0 0]->Te5[ 0 -1  0]
+No.2:Ge1[0 0 0]->Te5[0 0 0]->Ge2[0 0 1]
+
+ -1.00000   0.10000   0.01000   0.20000   0.02000
+"""
+    curves = read_cohpcar(text)
+    assert curves.labels == ()
+    assert "several centres" in curves.left_out
+    assert curves.complete
+
+
 def test_headers_with_exponents():
     text = format_cohpcar(make_curves(1), "title")
     header = text.splitlines()[1]
@@ -104,8 +169,6 @@ def test_other_files_are_no_curves():
             read_cohpcar(spoiled)
     with pytest.raises(ValueError, match=r"rows that are not of numbers.*damaged"):
         read_cohpcar(text.replace("-10.00000", "*********", 1))
-    with pytest.raises(ValueError, match="several centres"):
-        read_cohpcar(text.replace("Average\n", "", 1))
     with pytest.raises(ValueError, match="label that is not understood"):
         read_cohpcar(text.replace("C1->C2", "C1=C2", 1))
     with pytest.raises(ValueError, match="no complete row"):

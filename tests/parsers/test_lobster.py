@@ -312,15 +312,22 @@ def test_curves_orbitals_and_populations(parse_orbitalwise):
     assert bonds.get_array("icobi").sum() > 0
 
     curves = {name: outputs["cohp"].get_array(name) for name in outputs["cohp"].get_arraynames()}
-    assert set(curves) == {"energies", "bond", "cohp", "icohp", "coop", "icoop", "cobi", "icobi"}
+    kinds = {"cohp", "icohp", "coop", "icoop", "cobi", "icobi"}
+    of_orbitals = {"orbital_bond", "orbital_i", "orbital_j", *(f"orbital_{kind}" for kind in kinds)}
+    assert set(curves) == {"energies", "bond", *kinds, *of_orbitals}
     assert curves["bond"].tolist() == [0, 1]
     np.testing.assert_allclose(curves["energies"], np.linspace(-10, 5, 11), atol=1e-4)
     assert curves["cohp"].shape == curves["icobi"].shape == (2, 1, 11)
+    assert curves["orbital_bond"].tolist() == [1] * 16
+    for kind in kinds:
+        np.testing.assert_allclose(curves[f"orbital_{kind}"].sum(axis=0), curves[kind][1], atol=1e-4)
 
     orbitals = {name: outputs["orbitals"].get_array(name) for name in outputs["orbitals"].get_arraynames()}
     assert set(orbitals["bond"].tolist()) == {1}
     assert orbitals["orbital_i"][:3].tolist() == ["3s"] * 3
     assert orbitals["orbital_j"][:3].tolist() == ["3s", "3p_y", "3p_z"]
+    for name in ("orbital_i", "orbital_j"):
+        assert curves[name].tolist() == orbitals[name].tolist()
     for kind in ("icohp", "icoop", "icobi"):
         assert orbitals[kind].sum() == pytest.approx(bonds.get_array(kind)[1, 0], abs=1e-4)
 
@@ -338,8 +345,38 @@ def test_orbitals_follow_a_bond_that_is_turned_round(parse_orbitalwise):
     report = ORBITALWISE["lobsterout"].replace(b"found 3 interactions", b"found 1 interactions")
     outputs, _ = parse_orbitalwise({"ICOHPLIST.lobster": backwards, "lobsterout": report})
     assert outputs["bonds"].get_bonds().keys() == [(0, 0, 1, 0, 0)]
-    assert outputs["orbitals"].get_array("orbital_i")[:3].tolist() == ["3s", "3p_y", "3p_z"]
-    assert outputs["orbitals"].get_array("orbital_j")[:3].tolist() == ["3s"] * 3
+    for output in ("orbitals", "cohp"):
+        assert outputs[output].get_array("orbital_i")[:3].tolist() == ["3s", "3p_y", "3p_z"]
+        assert outputs[output].get_array("orbital_j")[:3].tolist() == ["3s"] * 3
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "shapes", "told"),
+    [
+        # A curve and its integral at eleven energies: 176 bytes; those of three bonds and 32 pairs of orbitals.
+        ("MOST_OF_CURVES", 35 * 176 - 1, (2, None), "with the curves of 32 pairs of orbitals it takes"),
+        ("MOST_OF_CURVES", 3 * 176 - 1, (None, None), "its 35 curves take"),
+        ("LARGEST_CURVES", 10_000, (None, None), "it has 10136 bytes"),
+    ],
+)
+def test_curves_that_are_too_large_stay_in_their_files(parse_orbitalwise, monkeypatch, limit, value, shapes, told):
+    monkeypatch.setattr(f"aiida_getl.parsers.lobster.{limit}", value)
+    outputs, node = parse_orbitalwise()
+    assert node.is_finished_ok, node.exit_message
+    warnings = outputs["results"].get_dict()["warnings"]
+    assert sum(told in warning for warning in warnings) == 3
+    assert warnings[0].startswith("COHPCAR.lobster is kept as a file")
+    curves = outputs.get("cohp", orm.ArrayData())
+    shape = {name: curves.get_shape(name)[0] for name in curves.get_arraynames()}
+    assert (shape.get("icohp"), shape.get("orbital_icohp")) == shapes
+
+
+def test_curves_of_several_centres_stay_in_their_file(parse_orbitalwise):
+    several = "title\n 1 1 1 -1.00000e+00 1.00000e+00 0.00000e+00\nNo.1:Al1[0 0 0]->Al1[0 0 1]\n\n-1.0 0.1 0.1\n"
+    outputs, node = parse_orbitalwise({"COBICAR.lobster": several})
+    assert node.is_finished_ok, node.exit_message
+    assert "cobi" not in outputs["cohp"].get_arraynames()
+    assert "several centres" in outputs["results"].get_dict()["warnings"][0]
 
 
 #: How an analysis may end that left files of any kind.
