@@ -36,7 +36,7 @@ Content = TypeVar("Content")
 LARGEST_FILE = 200_000_000
 #: Bytes of the curves of one file as arrays; a glass of 100 atoms with all orbitals at 301 energies takes 360 MB.
 MOST_OF_CURVES = 400_000_000
-#: Bytes of a file of curves beyond which it is not read, which takes a minute and no more memory than its arrays.
+#: Bytes of a file of curves beyond which it is not read. To this takes 15 s, and the memory of its arrays.
 LARGEST_CURVES = 2_000_000_000
 #: Bytes of a report.
 LARGEST_REPORT = 50_000_000

@@ -7,7 +7,7 @@ from aiida.common import AttributeDict
 from aiida.engine import BaseRestartWorkChain, ProcessHandlerReport, ToContext, if_, process_handler, while_
 from aiida.plugins import CalculationFactory
 
-from aiida_getl.calculations.functions.continue_projection import continue_projection
+from aiida_getl.calculations.functions.continue_projection import continue_projection, save_projection
 from aiida_getl.calculations.functions.more_bands import more_bands
 from aiida_getl.calculations.lobster import find_problem
 from aiida_getl.calculations.pw_run import describe_run, find_engine
@@ -22,6 +22,8 @@ LobsterCalculation = CalculationFactory("getl.lobster")
 
 #: Bands beyond those needed, as a fraction: the highest ones of a diagonalisation are the least converged.
 BAND_MARGIN = 0.1
+#: What a lobsterin may say of the projection; LOBSTER is told to save it where this is left open.
+ON_PROJECTION = frozenset({"saveprojectiontofile", "loadprojectionfromfile", "skipprojection"})
 
 
 def validate_inputs(inputs, _) -> str | None:
@@ -40,9 +42,9 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
     - Too few bands, or k-points left out by symmetry, and ``pw`` is given: pw.x computes the bands anew from the charge
       density it has (``nscf``), and the analysis starts again.
     - ``projwfc`` is given, and no projections of these bands: projwfc.x makes them for ``getl-cohp``.
-    - Out of memory, out of time: once more with twice as much, up to ``limits``; LOBSTER goes on from its projection if
-      it saved one.
+    - Out of memory, out of time: once more with twice as much, up to ``limits``.
     - Killed, or ended without a word: once more.
+    - LOBSTER is told to save its projection, and in the three cases before goes on from it if it came so far.
     - Interrupted after all ICOHPs were written: they are good, and taken.
     """
 
@@ -115,6 +117,9 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
         self.ctx.times_killed = 0
         if "pw" in self.inputs:
             self.ctx.bands_needed = self._bands_that_lack()
+        said = {keyword.lower() for keyword in self.ctx.inputs.parameters.get_dict()}
+        if find_engine(self.ctx.inputs.code, False) == "LOBSTER" and not said & ON_PROJECTION:
+            self.ctx.inputs.parameters = save_projection(self.ctx.inputs.parameters)
 
     def needs_bands(self):
         """Whether pw.x has to be run again."""
@@ -202,19 +207,16 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
 
     @process_handler(priority=400, exit_codes=[LobsterCalculation.exit_codes.ERROR_SCHEDULER_OUT_OF_MEMORY])
     def handle_out_of_memory(self, calculation):
-        """Ask for more memory."""
+        """Ask for more memory; going on from the projection may do without: the wavefunctions are not read again."""
+        if self._goes_on(calculation):
+            raise_option(self, "max_memory_kb")
+            return ProcessHandlerReport(True)
         return self._raise_option(calculation, "max_memory_kb", self.exit_codes.ERROR_OUT_OF_MEMORY)
 
     @process_handler(priority=400, exit_codes=[LobsterCalculation.exit_codes.ERROR_SCHEDULER_OUT_OF_WALLTIME])
     def handle_out_of_walltime(self, calculation):
-        """Ask for more time, and go on from the projection if LOBSTER saved it."""
-        saved = (
-            calculation.outputs.results.get("projection_saved", False) if "results" in calculation.outputs else False
-        )
-        if saved and "lobster_folder" not in self.ctx.inputs:
-            self.ctx.inputs.parameters = continue_projection(self.ctx.inputs.parameters)
-            self.ctx.inputs.lobster_folder = calculation.outputs.remote_folder
-            self.report("LOBSTER had saved its projection and goes on from it")
+        """Go on from the projection if LOBSTER saved it, else ask for more time."""
+        if self._goes_on(calculation):
             return ProcessHandlerReport(True)
         return self._raise_option(calculation, "max_wallclock_seconds", self.exit_codes.ERROR_OUT_OF_WALLTIME)
 
@@ -231,6 +233,7 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
         self.ctx.times_killed += 1
         if self.ctx.times_killed > 1:
             return self._stop(calculation, self.exit_codes.ERROR_KILLED)
+        self._goes_on(calculation)
         return ProcessHandlerReport(True)
 
     @process_handler(
@@ -271,6 +274,16 @@ class LobsterBaseWorkChain(BaseRestartWorkChain):
     def _stop(self, calculation, exit_code):
         self._attach(calculation)
         return ProcessHandlerReport(True, exit_code.format(reason=describe(calculation)))
+
+    def _goes_on(self, calculation) -> bool:
+        """Have the next run go on from the projection, if this one saved it and did not go on from one itself."""
+        results = calculation.outputs.results.get_dict() if "results" in calculation.outputs else {}
+        if not results.get("projection_saved") or "lobster_folder" in self.ctx.inputs:
+            return False
+        self.ctx.inputs.parameters = continue_projection(self.ctx.inputs.parameters)
+        self.ctx.inputs.lobster_folder = calculation.outputs.remote_folder
+        self.report("LOBSTER had saved its projection and goes on from it")
+        return True
 
     def _raise_option(self, calculation, option, exit_code):
         if problem := raise_option(self, option):

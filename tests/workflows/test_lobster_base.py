@@ -192,18 +192,52 @@ def test_time_is_raised_up_to_the_limit(process, ended):
     assert "max_wallclock_seconds is 9000, its limit 9000" in result.message
 
 
-def test_goes_on_from_a_saved_projection(process, ended):
-    chain = process(parameters={**PARAMETERS, "saveProjectionToFile": True})
-    node = ended(chain, "ERROR_SCHEDULER_OUT_OF_WALLTIME", {"projection_saved": True})
+@pytest.fixture
+def lobster_code(getl_computer):
+    """A code that is LOBSTER by its name."""
+    return orm.InstalledCode(
+        label="lobster", computer=getl_computer, filepath_executable="/bin/true", default_calc_job_plugin="getl.lobster"
+    ).store()
+
+
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [
+        ("ERROR_SCHEDULER_OUT_OF_WALLTIME", 421),
+        ("ERROR_SCHEDULER_OUT_OF_MEMORY", 420),
+        ("ERROR_KILLED", 424),
+        ("ERROR_UNFINISHED", 424),
+    ],
+)
+def test_goes_on_from_a_saved_projection(process, ended, lobster_code, name, second):
+    chain = process(code=lobster_code)
+    assert chain.ctx.inputs.parameters["saveProjectionToFile"] is True
+    node = ended(chain, name, {"projection_saved": True}, reason="so")
     assert chain.inspect_process().status == 0
     parameters = chain.ctx.inputs.parameters.get_dict()
     assert parameters["loadProjectionFromFile"] is True
     assert "saveProjectionToFile" not in parameters
     assert parameters["cohpGenerator"] == ["from 1 to 3"]
     assert chain.ctx.inputs.lobster_folder.uuid == node.outputs.remote_folder.uuid
-    # Only once: the second time it is time that lacks.
-    ended(chain, "ERROR_SCHEDULER_OUT_OF_WALLTIME", {"projection_saved": True})
-    assert chain.inspect_process().status == 421
+    # Only once: the second time it is time or memory that lacks.
+    ended(chain, name, {"projection_saved": True}, reason="so")
+    assert chain.inspect_process().status == second
+
+
+def test_memory_is_raised_also_where_it_goes_on(process, ended, lobster_code):
+    chain = process({"max_memory_kb": 1000}, code=lobster_code, limits={"max_memory_kb": 1500})
+    ended(chain, "ERROR_SCHEDULER_OUT_OF_MEMORY", {"projection_saved": True})
+    assert chain.inspect_process().status == 0
+    assert chain.ctx.inputs.metadata.options["max_memory_kb"] == 1500
+    assert "lobster_folder" in chain.ctx.inputs
+
+
+@pytest.mark.parametrize("said", [{"saveProjectionToFile": False}, {"LoadProjectionFromFile": True}, None])
+def test_what_is_said_of_the_projection_is_kept(process, lobster_code, said):
+    """And getl-cohp, which has no such file, is told nothing."""
+    parameters = PARAMETERS | (said or {})
+    chain = process(parameters=parameters, code=lobster_code if said else None)
+    assert chain.ctx.inputs.parameters.get_dict() == parameters
 
 
 @pytest.mark.parametrize(
@@ -264,7 +298,9 @@ def test_inputs_are_checked_before_submission(process, inputs, getl_computer):
     assert "was cleaned: run the calculation that made it again" in result.message
 
 
-def test_projections_that_would_not_be_made_anew_are_refused(process, inputs, getl_computer, pw_code, projwfc_code):
+def test_projections_that_would_not_be_made_anew_are_refused(
+    process, inputs, getl_computer, pw_code, projwfc_code, lobster_code
+):
     inputs["lobster"]["projections_folder"] = orm.RemoteData(computer=getl_computer, remote_path="/projwfc").store()
     inputs["pw"] = {"code": pw_code, "metadata": {"options": ONE_TASK}}
     with pytest.raises(ValueError, match="give the namespace `projwfc` too, or leave out projections_folder"):
@@ -273,7 +309,4 @@ def test_projections_that_would_not_be_made_anew_are_refused(process, inputs, ge
     assert not process().needs_projections()
     del inputs["lobster"]["projections_folder"]
     assert process().needs_projections()
-    lobster = orm.InstalledCode(
-        label="lobster", computer=getl_computer, filepath_executable="/opt/lobster", default_calc_job_plugin=""
-    )
-    assert not process(code=lobster.store()).needs_projections()
+    assert not process(code=lobster_code).needs_projections()

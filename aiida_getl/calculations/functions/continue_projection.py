@@ -1,9 +1,18 @@
-"""Contents of lobsterin for a run that goes on from a saved projection."""
+"""Contents of lobsterin for a run that saves its projection, and for one that goes on from it."""
 
 from aiida import orm
 from aiida.engine import calcfunction
 
 from aiida_getl.lobster.lobsterin import Lobsterin
+
+
+@calcfunction
+def save_projection(parameters):
+    """Return parameters that also save the projection.
+
+    :param parameters: ``Dict``, contents of lobsterin.
+    """
+    return orm.Dict(Lobsterin.from_dict(parameters.get_dict()).to_dict() | {"saveProjectionToFile": True})
 
 
 @calcfunction
