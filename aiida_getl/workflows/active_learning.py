@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from aiida import orm
-from aiida.engine import ToContext, WorkChain, while_
+from aiida.engine import ToContext, WorkChain, if_, while_
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
 from aiida_getl.acquisition.assessment import Assessment
@@ -27,7 +27,7 @@ from aiida_getl.workflows.decisions import find_decision, find_stop_request
 from aiida_getl.workflows.describe import describe, message_of
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
 from aiida_getl.workflows.labelling import LabellingSteps
-from aiida_getl.workflows.learning import learning_job, output_of
+from aiida_getl.workflows.learning import job_again, learning_job, output_of, was_interrupted
 from aiida_getl.workflows.parts import elements_of, fill_learning_part, label_part, melt_quench_part
 
 
@@ -52,8 +52,10 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
             while_(cls.is_open)(
                 cls.learn,
                 cls.inspect_model,
+                if_(cls.was_interrupted)(cls.start_again),
                 cls.inspect_assessment,
                 cls.make_proposal,
+                if_(cls.was_interrupted)(cls.start_again),
                 cls.inspect_proposal,
                 while_(cls.is_undecided)(cls.wait_for_decision),
                 cls.begin_runs,
@@ -266,6 +268,17 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
             self.ctx.step = self.once(name, function, **inputs)
             return None
         job = learning_job(function, name, learning.code, learning.get("options"), **inputs)
+        return ToContext(step=self.find_child(name) or self.submit(LearnCalculation, **job))
+
+    def was_interrupted(self):
+        """Whether assessing or proposing was a job that did not come to its end for outer reasons."""
+        return self.ctx.stop is None and was_interrupted(self.ctx.get("step"))
+
+    def start_again(self):
+        """Submit that job once more."""
+        self.report(f"{describe(self.ctx.step)}: trying again")
+        name = self.in_round(f"{self.ctx.step.inputs.task.value}_again")
+        job = job_again(self.ctx.step, name, self.inputs.etl_model.get("options"))
         return ToContext(step=self.find_child(name) or self.submit(LearnCalculation, **job))
 
     def _decide(self):

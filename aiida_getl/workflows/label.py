@@ -42,6 +42,12 @@ GENERAL_FAULTS = {
     "projwfc": "ERROR_PROJECTION_FAILED",
     "analysis": "ERROR_ANALYSIS_FAILED",
 }
+#: What projwfc.x ends with where it was killed or its node failed; it may have crashed, too, without saying more.
+INTERRUPTED_PROJECTION = (
+    ProjwfcCalculation.exit_codes.ERROR_SCHEDULER_NODE_FAILURE.status,
+    ProjwfcCalculation.exit_codes.ERROR_OUTPUT_STDOUT_MISSING.status,
+    ProjwfcCalculation.exit_codes.ERROR_OUTPUT_STDOUT_INCOMPLETE.status,
+)
 #: Scheduler options of pw.x that the analysis shares unless it is given its own.
 SHARED_OPTIONS = ("account", "qos", "queue_name", "max_wallclock_seconds")
 #: What the analysis gives beside the bonds.
@@ -239,6 +245,7 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         self.ctx.jobs = ["scf", "projwfc", "analysis"] if has_projections else ["scf", "analysis"]
         self.ctx.due = list(self.ctx.jobs)
         self.ctx.use_cache = True
+        self.ctx.projected_again = False
         return None
 
     def is_due(self):
@@ -265,6 +272,10 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
             self.report(f"{describe(process)}; a folder that it reads was cleaned: computing again without the cache")
             self.ctx.due = list(self.ctx.jobs)
             self.ctx.use_cache = False
+            return None
+        if job == "projwfc" and process.exit_status in INTERRUPTED_PROJECTION and not self.ctx.projected_again:
+            self.report(f"{describe(process)}: trying again")
+            self.ctx.projected_again = True
             return None
         exit_code = self.exit_codes[fault] if fault in NAMED_FAULTS else self.exit_codes[GENERAL_FAULTS[job]]
         return self._fail(exit_code.format(reason=describe(process)))

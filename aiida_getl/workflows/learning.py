@@ -26,6 +26,21 @@ def learning_job(function, name: str, code: orm.AbstractCode, options: dict[str,
     return {"task": orm.Str(function.__name__), "code": code, "metadata": metadata, **inputs}
 
 
+def was_interrupted(step: orm.ProcessNode) -> bool:
+    """Return whether a step of learning was a job that did not come to its end for outer reasons."""
+    return isinstance(step, orm.CalcJobNode) and step.exit_status in INTERRUPTED
+
+
+def job_again(job: orm.CalcJobNode, name: str, options: dict[str, Any] | None) -> dict:
+    """Return the inputs of the job that does once more what an interrupted one was to do.
+
+    :param name: call link label.
+    :param options: ``metadata.options``.
+    """
+    inputs = job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested()
+    return {**inputs, "metadata": {"options": options or {}, "call_link_label": name}}
+
+
 def output_of(step: orm.ProcessNode, name: str) -> orm.Data:
     """Return an output of a step of learning; that of a calcfunction with a single one has no name."""
     return getattr(step.outputs, name if name in step.outputs else "result")
@@ -62,14 +77,14 @@ class LearningSteps(WorkChain):
 
     def was_interrupted(self) -> bool:
         """Whether the last step was a job that did not come to its end for outer reasons."""
-        return "code" in self.inputs and self.ctx.step.exit_status in INTERRUPTED
+        return was_interrupted(self.ctx.step)
 
     def start_again(self):
         """Submit the last job once more."""
         self.report(f"{describe(self.ctx.step)}: trying again")
-        inputs = self.ctx.step.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested()
-        metadata = {"options": self.inputs.get("options") or {}, "call_link_label": f"{inputs['task'].value}_again"}
-        return ToContext(step=self.submit(LearnCalculation, **inputs, metadata=metadata))
+        name = f"{self.ctx.step.inputs.task.value}_again"
+        job = job_again(self.ctx.step, name, self.inputs.get("options"))
+        return ToContext(step=self.submit(LearnCalculation, **job))
 
     def failure(self) -> str | None:
         """Return why the last step failed, None if it did not."""

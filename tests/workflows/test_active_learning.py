@@ -114,6 +114,27 @@ def test_assesses_and_proposes_in_jobs_where_there_is_a_code(builder, engine_cod
     assert find_last_assessment(node) == node.outputs.assessment.get_dict()
 
 
+def test_does_an_interrupted_job_once_more(builder, engine_code, pw_code, cohp_code, tmp_path):
+    """Each of the first two jobs is killed the first time; without pw.x it is clear that nothing else ran."""
+    fault = f"""
+task=$(python3 -c 'import json; print(json.load(open("job.json"))["task"])')
+test -e {tmp_path}/$task || {{ touch {tmp_path}/$task; kill -9 $$; }}
+"""
+    codes = {"pw": pw_code, "lobster": cohp_code, "learn": engine_code("getl-learn")}
+    options = {"label": SERIAL, "learn": {"prepend_text": fault}}
+    _, node = run_get_node(builder(codes=codes, acquisition={"min_gain": 1.0}, options=options))
+    assert node.is_finished_ok, node.exit_message
+    assert node.outputs.summary["status"] == "nothing worth its cost"
+    jobs = sorted((called for called in node.called if isinstance(called, orm.CalcJobNode)), key=lambda job: job.pk)
+    assert [(job.inputs.task.value, job.exit_status) for job in jobs] == [
+        ("assess", 302),
+        ("assess", 0),
+        ("propose", 302),
+        ("propose", 0),
+    ]
+    assert {"round_1_assess_again", "round_1_propose_again"} <= set(children(node))
+
+
 def test_ends_where_the_budget_pays_for_no_label(builder):
     _, node = run_get_node(builder(overrides={"max_core_hours": 0.001}))
     assert node.is_finished_ok, node.exit_message

@@ -159,6 +159,23 @@ def test_label_through_projwfc(builder, projwfc_code):
     assert np.abs(strength - slater["bonds"].get_strength()).max() > 0.005
 
 
+@pytest.mark.engines
+@pytest.mark.parametrize("times", [1, 2])
+def test_projwfc_is_killed(builder, projwfc_code, tmp_path, times):
+    """It is run once more, and no third time."""
+    for number in range(times):
+        (tmp_path / f"armed_{number}").touch()
+    label = builder(projwfc_code=projwfc_code)
+    label.projwfc.metadata.options = {
+        **label.projwfc.metadata.options,
+        "prepend_text": f"for armed in {tmp_path}/armed_*; do test -e $armed && rm $armed && kill -9 $$; done\ntrue",
+    }
+    _, node = run_get_node(label)
+    assert node.exit_status == (0 if times == 1 else 402), node.exit_message
+    names = [called.process_label.removesuffix("Calculation") for called in calculations(node)]
+    assert names == (["Pw", "Projwfc", "Projwfc", "Lobster"] if times == 1 else ["Pw", "Projwfc", "Projwfc"])
+
+
 def test_kinds_of_one_element_share_a_basis(alloy, paw_family):
     structure = orm.StructureData(cell=alloy.cell)
     for number, site in enumerate(alloy.sites):
