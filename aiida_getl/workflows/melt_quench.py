@@ -17,6 +17,7 @@ from aiida_getl.calculations.lammps import LammpsStageCalculation, validate_pote
 from aiida_getl.lammps.melt_quench import STAGES, MeltQuench
 from aiida_getl.lammps.potential import parse_potential
 from aiida_getl.structures.composition import atom_counts, parse_composition
+from aiida_getl.workflows.limits import MIN_TASKS, RAISE, fewer_tasks
 
 _CODES = LammpsStageCalculation.exit_codes
 OUT_OF_MEMORY = _CODES.ERROR_SCHEDULER_OUT_OF_MEMORY.status
@@ -59,6 +60,11 @@ def validate_not_negative(value: orm.Int, _: Any) -> str | None:
     return f"{value.value} given, must not be negative" if value.value < 0 else None
 
 
+def validate_positive(value: orm.Int, _: Any) -> str | None:
+    """Return why a number is wrong, or None."""
+    return f"{value.value} given, must be at least 1" if value.value < 1 else None
+
+
 def validate_seed(value: orm.Int, _: Any) -> str | None:
     """Return why a seed is wrong, or None."""
     return f"the seed is {value.value}: it must not be negative" if value.value < 0 else None
@@ -91,7 +97,7 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
 
     A job that was interrupted (out of time, killed, its node lost) is taken up from its last checkpoint, with the
     velocities there, up to `max_restarts` times a stage; the records of its parts are joined. One that ran out of
-    memory gets twice as much, up to `max_memory_kb`.
+    memory gets twice as much, up to `max_memory_kb`; beyond, half as many tasks, down to `min_mpiprocs_per_machine`.
 
     A composition or a potential that cannot be used is refused at launch.
     """
@@ -144,6 +150,14 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
             required=False,
             validator=validate_not_negative,
             help="Most memory that a job may ask for after others ran out of the `max_memory_kb` of their options.",
+        )
+        spec.input(
+            MIN_TASKS,
+            valid_type=orm.Int,
+            serializer=orm.to_aiida_type,
+            required=False,
+            validator=validate_positive,
+            help="Fewest tasks on a machine for jobs to go on with after others ran out of the most memory.",
         )
         spec.inputs.validator = validate_inputs
 
@@ -215,8 +229,9 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
         builder.seed = seed
         builder.parameters = inputs["parameters"]
         builder.max_restarts = inputs["max_restarts"]
-        if "max_memory_kb" in inputs:
-            builder.max_memory_kb = inputs["max_memory_kb"]
+        for name in ("max_memory_kb", MIN_TASKS):
+            if name in inputs:
+                builder[name] = inputs[name]
         builder.lammps["code"] = code
         builder.lammps["metadata"] = metadata
         if "settings" in inputs["lammps"]:
@@ -251,8 +266,7 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
         inputs.potential = self.inputs.potential
         inputs.parameters = self.ctx.parameters[name]
         inputs.metadata.call_link_label = f"{name}_restart_{self.ctx.n_restarts}" if self.ctx.n_restarts else name
-        if "memory_kb" in self.ctx:
-            inputs.metadata.options = {**inputs.metadata.options, "max_memory_kb": self.ctx.memory_kb}
+        inputs.metadata.options = {**inputs.metadata.options, **self.ctx.get("options", {})}
         if self.ctx.checkpoint is not None:
             inputs.checkpoint = self.ctx.checkpoint
         elif self.ctx.restart is not None:
@@ -293,17 +307,29 @@ class MeltQuenchWorkChain(ProtocolMixin, WorkChain):
         if self.ctx.n_restarts >= self.inputs.max_restarts.value:
             return f"(It was taken up {self.ctx.n_restarts} times, as often as `max_restarts` allows.)"
         if job.exit_status == OUT_OF_MEMORY:
-            asked = job.get_option("max_memory_kb")
-            limit = self.inputs.max_memory_kb.value if "max_memory_kb" in self.inputs else 0
-            if not asked or asked >= limit:
+            changed = self._relieve_memory()
+            if changed is None:
                 return "(Give more as `max_memory_kb` in the options, or as an input the limit up to which to try.)"
-            self.ctx.memory_kb = min(2 * asked, limit)
+            self.ctx.options = {**self.ctx.get("options", {}), **changed}
         if "checkpoint" in job.outputs:
             self.ctx.parts.append(job)
             self.ctx.checkpoint = job.outputs.checkpoint
         elif job.exit_status == OUT_OF_TIME:
             return "(It came to no checkpoint: raise `checkpoints` in the parameters or the time in the options.)"
         return None
+
+    def _relieve_memory(self) -> dict[str, Any] | None:
+        """Return options that give the next job more memory, or fewer tasks to share it, or None."""
+        job = self.ctx.job
+        asked = job.get_option("max_memory_kb")
+        limit = self.inputs.max_memory_kb.value if "max_memory_kb" in self.inputs else 0
+        if asked and asked < limit:
+            return {"max_memory_kb": min(RAISE * asked, limit)}
+        if MIN_TASKS not in self.inputs:
+            return None
+        default = job.computer.get_default_mpiprocs_per_machine()
+        resources = fewer_tasks(job.get_option("resources"), self.inputs[MIN_TASKS].value, default)
+        return None if resources is None else {"resources": resources}
 
     def _joined(self, output: str) -> orm.ArrayData:
         """Return an output of the stage, of all its jobs."""

@@ -24,7 +24,7 @@ from aiida_getl.quantumespresso.convergence import (
     will_converge,
 )
 from aiida_getl.workflows.describe import describe
-from aiida_getl.workflows.limits import define_limits, raise_option
+from aiida_getl.workflows.limits import define_limits, raise_option, relieve_memory
 
 PwCalculation = CalculationFactory("quantumespresso.pw")
 PwBaseWorkChain = WorkflowFactory("quantumespresso.pw.base")
@@ -76,7 +76,7 @@ class ScfBaseWorkChain(PwBaseWorkChain):
     - Not converged: once more from the charge density reached, if that would suffice; else with the next mixing of
       ``mixing_ladder``, from superposed atoms where the density got worse. Nothing that the result depends on changes.
     - Charge or energies that are no numbers: the next mixing.
-    - Out of memory, killed when out of time: twice as much, up to ``limits``.
+    - Out of memory, killed when out of time: twice as much, up to ``limits``; of memory, half the tasks beyond.
     - Stopped by itself before it was out of time: goes on; with twice as much where that run came no further, and not
       at all where two came no further and ``limits`` do not allow more.
     - Killed without a word: once more.
@@ -209,7 +209,7 @@ class ScfBaseWorkChain(PwBaseWorkChain):
         self.ctx.fault = f"ERROR_{cause.removeprefix('SCHEDULER_')}"
         problem: str | None = None
         if cause == "SCHEDULER_OUT_OF_MEMORY":
-            problem = raise_option(self, "max_memory_kb")
+            problem = relieve_memory(self)
         elif cause == "SCHEDULER_OUT_OF_WALLTIME":
             problem = self._raise_time()
         elif cause == "KILLED":

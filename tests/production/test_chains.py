@@ -14,8 +14,11 @@ from aiida_getl.workflows.infer import InferWorkChain
 from aiida_getl.workflows.label import LabelWorkChain
 from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
 
-#: Takes more memory than a job has that asked for little, and time enough for Slurm to see it.
-GREEDY = "test $SLURM_MEM_PER_NODE -ge 500 || python3 -c 'import time; block = bytearray(600 << 20); time.sleep(300)'"
+#: Takes more memory than a job has that asked for little, or has two tasks, and time enough for Slurm to see it.
+GREEDY = (
+    "test $SLURM_MEM_PER_NODE -ge 500 -a $SLURM_NTASKS -eq 1 || "
+    "python3 -c 'import time; block = bytearray(600 << 20); time.sleep(300)'"
+)
 #: Leaves the first pw.x, and no other, no time.
 NO_TIME = "mkdir {marker} 2> /dev/null && sed -i 's/max_seconds.*/max_seconds = 0.1/' aiida.in"
 SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_wallclock_seconds": 600}
@@ -33,6 +36,7 @@ def test_melt_quench_goes_on_after_scancel_and_out_of_memory(
     daemon, cluster_code, potential, gate, services, wait, ended
 ):
     parameters = {"melt_steps": 200, "quench_rate_K_per_ps": 2000.0, "equilibrate_steps": 200, "thermo_rows": 20}
+    two_tasks = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 2}}
     node = submit(
         MeltQuenchWorkChain.get_builder_from_protocol(
             cluster_code("lmp"),
@@ -40,8 +44,12 @@ def test_melt_quench_goes_on_after_scancel_and_out_of_memory(
             potential,
             n_atoms=24,
             seed=1,
-            overrides={"parameters": {**parameters, "frames": 4}, "max_memory_kb": 2_000_000},
-            options={**SERIAL, "max_memory_kb": 300_000, "prepend_text": f"{gate.script}\n{GREEDY}"},
+            overrides={
+                "parameters": {**parameters, "frames": 4},
+                "max_memory_kb": 600_000,
+                "min_mpiprocs_per_machine": 1,
+            },
+            options={**SERIAL, **two_tasks, "max_memory_kb": 300_000, "prepend_text": f"{gate.script}\n{GREEDY}"},
         )
     )
     (victim,) = wait(lambda: jobs_of(node), "the first job")
@@ -53,8 +61,9 @@ def test_melt_quench_goes_on_after_scancel_and_out_of_memory(
     ended(node)
     assert node.is_finished_ok, node.exit_message
     jobs = jobs_of(node)
-    assert [job.exit_status for job in jobs] == [351, 110, 0, 0, 0, 0]
-    assert [job.get_option("max_memory_kb") for job in jobs] == [300_000] * 2 + [600_000] * 4
+    assert [job.exit_status for job in jobs] == [351, 110, 110, 0, 0, 0, 0]
+    assert [job.get_option("max_memory_kb") for job in jobs] == [300_000] * 2 + [600_000] * 5
+    assert [job.get_option("resources")["num_mpiprocs_per_machine"] for job in jobs] == [2] * 3 + [1] * 4
     assert all(len(services.jobs(job)) == 1 for job in jobs)
     assert set(node.outputs.thermo) == set(STAGES)
 

@@ -5,6 +5,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from ase.build import bulk
 
+from aiida_getl.workflows.limits import fewer_tasks
 from aiida_getl.workflows.scf_base import ScfBaseWorkChain
 
 ONE_TASK = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "withmpi": False}
@@ -162,6 +163,33 @@ def test_memory_is_raised_up_to_the_limit(run):
     assert node.exit_status == 420, node.exit_message
     assert "max_memory_kb is 70000, its limit 70000" in node.exit_message
     assert [each.get_option("max_memory_kb") for each in calculations(node)] == [60_000, 70_000]
+
+
+@pytest.mark.engines
+def test_fewer_tasks_share_the_memory_that_may_not_be_raised(run, once):
+    two_tasks = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 2}}
+    options = {**two_tasks, "max_memory_kb": 60_000, "prepend_text": once("ulimit -v 60000;")}
+    _, node = run({}, options, limits={"max_memory_kb": 60_000, "min_mpiprocs_per_machine": 1})
+    assert node.is_finished_ok, node.exit_message
+    assert [each.get_option("resources")["num_mpiprocs_per_machine"] for each in calculations(node)] == [2, 1]
+    assert tries(node)[0]["remedy"] == "starting over"
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ({"num_machines": 2, "num_mpiprocs_per_machine": 32}, {"num_machines": 2, "num_mpiprocs_per_machine": 16}),
+        ({"num_machines": 2, "tot_num_mpiprocs": 14}, {"num_machines": 2, "num_mpiprocs_per_machine": 4}),
+        (
+            {"num_machines": 1, "num_mpiprocs_per_machine": 6, "num_cores_per_mpiproc": 2},
+            {"num_machines": 1, "num_mpiprocs_per_machine": 4, "num_cores_per_mpiproc": 2},
+        ),
+        ({"num_machines": 1}, {"num_machines": 1, "num_mpiprocs_per_machine": 8}),
+        ({"num_machines": 1, "num_mpiprocs_per_machine": 4}, None),
+    ],
+)
+def test_fewer_tasks(resources, expected):
+    assert fewer_tasks(resources, least=4, default=16) == expected
 
 
 @pytest.mark.engines
