@@ -31,6 +31,7 @@ STEPS = {
     "augment": ("Structure", "deformation"),
     "make_cell": ("Structure", "cell cut or deformed"),
     "read_structures": ("Structure", "structures from a file"),
+    "describe_analysis": ("Label", "choice of the analysis"),
     "label_parameters": ("Label", "settings of pw.x"),
     "PwCalculation": ("Label", "pw.x"),
     "more_bands": ("Label", "more bands"),

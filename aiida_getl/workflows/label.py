@@ -13,6 +13,7 @@ from aiida_pseudo.data.pseudo import UpfData
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 from aiida_quantumespresso.workflows.protocols.utils import ProtocolMixin
 
+from aiida_getl.calculations.functions.describe_analysis import describe_analysis
 from aiida_getl.calculations.functions.label_parameters import label_parameters
 from aiida_getl.calculations.functions.record_failure import record_failure
 from aiida_getl.calculations.pw_run import find_engine, was_cleaned
@@ -231,13 +232,13 @@ class LabelWorkChain(ProtocolMixin, WorkChain):
         kinds = self.inputs.structure.get_kind_names()
         self.ctx.pseudos = {kind: self.inputs.pseudos[kind] for kind in kinds}
         has_projections = "projwfc" in self.inputs
-        engine = find_engine(self.inputs.lobster.code, has_projections)
-        lobster_settings = self.inputs.lobster.settings.get_dict() if "settings" in self.inputs.lobster else {}
-        keeps_curves = lobster_settings.get("retrieve_curves", True)
+        analysis = {name: self.inputs.lobster[name] for name in ("code", "settings") if name in self.inputs.lobster}
+        if has_projections:
+            analysis["projwfc_code"] = self.inputs.projwfc.code
         self.ctx.parameters, node = label_parameters.run_get_node(
             structure=self.inputs.structure,
             settings=self.inputs.settings,
-            analysis=orm.Dict({"engine": engine, "has_projections": has_projections, "keeps_curves": keeps_curves}),
+            analysis=describe_analysis(**analysis),
             **self.ctx.pseudos,
         )
         if not node.is_finished_ok:
