@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiida import orm
-from aiida.common.links import LinkType
 
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.provenance.cost import JobCost, Total, calculations_of, job_costs, total
 from aiida_getl.provenance.dependents import Use, results_in
-from aiida_getl.provenance.graph import behind, parents_of, parts, rows, uncollected
+from aiida_getl.provenance.graph import behind, makers_of, parents_of
+from aiida_getl.provenance.reading import read, uncollected
 
 #: What costs can be told by.
 BY = ("kind", "label", "model", "composition", "computer", "code")
@@ -66,7 +66,7 @@ def _share(name: str, use: Use | None, costs: Iterable[JobCost], hours: float | 
 def _by_result(costs: Mapping[int, JobCost], by: str) -> list[Share]:
     """Return the shares of labels, of the compositions of labels, or of models."""
     found = [use for use in results_in(costs) if use.kind == ("model" if by == "model" else "label")]
-    makers = _makers([use.pk for use in found])
+    makers = makers_of(use.pk for use in found)
     parents = parents_of(costs)
     if by == "composition":
         compositions = _compositions([use.pk for use in found])
@@ -86,29 +86,15 @@ def _by_result(costs: Mapping[int, JobCost], by: str) -> list[Share]:
     return [*shares, _share(NO_MODEL if by == "model" else NO_LABEL, None, rest)] if rest else shares
 
 
-def _makers(pks: list[int]) -> dict[int, int]:
-    """Return the calculation that made each of some data."""
-    found: dict[int, int] = {}
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project="id", tag="data")
-        query.append(
-            orm.CalculationNode, with_outgoing="data", edge_filters={"type": LinkType.CREATE.value}, project="id"
-        )
-        found |= dict(map(tuple, rows(query)))
-    return found
-
-
 def _compositions(pks: list[int]) -> dict[int, str]:
     """Return the composition of labels: as the databases name them, or by their atoms for labels that are in none."""
     by_uuid: dict[str, str] = {}
     for (entries,) in orm.QueryBuilder().append(DbiData, project="attributes.structures").iterall():
         by_uuid |= {entry["label_id"]: entry["composition"] for entry in entries}
-    found: dict[int, str] = {}
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(BondStrengthsData, filters={"id": {"in": part}}, project=["id", "uuid"])
-        for pk, uuid in rows(query):
-            found[pk] = by_uuid.get(str(uuid)) or _formula(orm.load_node(pk))
-    return found
+    return {
+        pk: by_uuid.get(str(uuid)) or _formula(orm.load_node(pk))
+        for pk, uuid in read(BondStrengthsData, pks, ("id", "uuid"))
+    }
 
 
 def _formula(label: BondStrengthsData) -> str:

@@ -9,7 +9,7 @@ last result, on one core. What was taken from the cache costs nothing again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,8 @@ from aiida.common.links import LinkType
 from aiida_quantumespresso.parsers.parse_raw.base import convert_qe_time_to_sec
 
 from aiida_getl.data.bonds import BondStrengthsData
-from aiida_getl.provenance.graph import calculations_behind, calculations_under, column, parts, rows, uncollected
+from aiida_getl.provenance.graph import calculations_behind, calculations_under
+from aiida_getl.provenance.reading import incoming, outgoing, read, rows, uncollected
 
 #: Where a job's wall time is from.
 ACCOUNTING, PROGRAM, SCHEDULER, RESULTS, CACHE, UNKNOWN = (
@@ -88,7 +89,7 @@ def total(costs: Iterable[JobCost]) -> Total:
 def calculations_of(node: orm.Node | None) -> set[int]:
     """Return the calculations that a process is or called, or that led to some data; None for all of the profile."""
     if node is None:
-        return set(column(orm.QueryBuilder().append(orm.CalculationNode, project="id")))
+        return {pk for (pk,) in rows(orm.QueryBuilder().append(orm.CalculationNode, project="id"))}
     if isinstance(node, orm.ProcessNode):
         return calculations_under(node)
     return calculations_behind([node.pk])
@@ -101,13 +102,15 @@ def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCos
     :param sizes: whether to look up the numbers of atoms, which takes some of the time.
     """
     pks = set(calculations)
-    codes, atoms = _codes(pks), _numbers_of_atoms(pks) if sizes else {}
+    functions = list(read(orm.CalcFunctionNode, pks, _COLUMNS))
+    jobs = list(read(orm.CalcJobNode, pks, _COLUMNS + _JOB_COLUMNS))
+    own = {pk for pk, *_ in jobs}
+    codes, atoms = _codes(own), _numbers_of_atoms(own) if sizes else {}
     computers = dict(orm.QueryBuilder().append(orm.Computer, project=["id", "label"]).iterall())
-    ends = _last_results(pks)
+    ends = _last_results({pk for pk, *_ in functions})
     found = []
     unaccounted = {}
-    functions = _rows(pks, orm.CalcFunctionNode, _COLUMNS)
-    for pk, uuid, start, kind, *job in [*functions, *_rows(pks, orm.CalcJobNode, _COLUMNS + _JOB_COLUMNS)]:
+    for pk, uuid, start, kind, *job in [*functions, *jobs]:
         computer, accounting = job or (None, None)
         cost = JobCost(
             pk=pk,
@@ -136,7 +139,7 @@ def job_costs(calculations: Iterable[int], *, sizes: bool = True) -> list[JobCos
             cost = replace(cost, missing="it left no results")
         found.append((start, pk, cost))
     reports = _reports(set(unaccounted))
-    queued = list(_rows(set(unaccounted), orm.CalcJobNode, _QUEUE_COLUMNS))
+    queued = list(read(orm.CalcJobNode, unaccounted, _QUEUE_COLUMNS))
     serial = _serial({pk for pk, _, resources, _ in queued if reserved_cores(resources or {}) is None})
     complete = {
         pk: _with_job(unaccounted[pk], state, (resources or {}) | serial.get(pk, {}), queue or {}, reports.get(pk, {}))
@@ -153,25 +156,16 @@ _JOB_COLUMNS = ("dbcomputer_id", "attributes.detailed_job_info.stdout")
 _QUEUE_COLUMNS = ("id", "attributes.process_state", "attributes.resources", "attributes.last_job_info")
 
 
-def _rows(pks: set[int], node_class: type[orm.CalculationNode], columns: tuple[str, ...]) -> Iterator[Sequence[Any]]:
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(node_class, filters={"id": {"in": part}}, project=list(columns))
-        yield from rows(query)
-
-
 def _serial(pks: set[int]) -> dict[int, dict[str, int]]:
     """Return, for jobs without MPI, that they are one process on each machine, which their options need not say."""
-    jobs = _rows(pks, orm.CalcJobNode, ("id", "attributes.withmpi"))
+    jobs = read(orm.CalcJobNode, pks, ("id", "attributes.withmpi"))
     return {pk: {"num_mpiprocs_per_machine": 1} for pk, with_mpi in jobs if with_mpi is not None and not with_mpi}
 
 
 def _cached(pks: set[int]) -> set[int]:
     """Return the calculations that came from the cache."""
-    found: set[int] = set()
-    for part in parts(pks):
-        filters = {"id": {"in": part}, "extras": {"has_key": "_aiida_cached_from"}}
-        found.update(column(orm.QueryBuilder().append(orm.CalculationNode, filters=filters, project="id")))
-    return found
+    filters = {"extras": {"has_key": "_aiida_cached_from"}}
+    return {pk for (pk,) in read(orm.CalculationNode, pks, ("id",), filters)}
 
 
 def _from_cache(cost: JobCost) -> JobCost:
@@ -249,12 +243,7 @@ def read_accounting(text: str) -> tuple[int, float, float] | None:
 
 def _codes(pks: set[int]) -> dict[int, str]:
     """Return the full labels of the codes that ran."""
-    by_job: dict[int, int] = {}
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": part}}, project="id", tag="job")
-        # The query builder takes any data for an `AbstractCode`: the name of the link tells.
-        query.append(orm.Data, with_outgoing="job", edge_filters={"label": "code"}, project="id")
-        by_job |= dict(map(tuple, rows(query)))
+    by_job = {job: code for job, _, code in incoming(pks, LinkType.INPUT_CALC, labels=["code"])}
     labels = {pk: orm.load_node(pk).full_label for pk in set(by_job.values())}
     return {job: labels[code] for job, code in by_job.items()}
 
@@ -262,19 +251,13 @@ def _codes(pks: set[int]) -> dict[int, str]:
 def _reports(pks: set[int]) -> dict[int, dict[str, Any]]:
     """Return what programs said of themselves: ``wall_time_s``, ``threads``, ``n_atoms``."""
     columns = ("wall_time_seconds", "wall_time_s", "timing.wall", "wall_time", "threads", "number_of_atoms")
+    jobs = {result: job for job, _, result in outgoing(pks, LinkType.CREATE, labels=REPORTS)}
     found: dict[int, dict[str, Any]] = {}
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": part}}, project="id", tag="job")
-        query.append(
-            orm.Dict,
-            with_incoming="job",
-            edge_filters={"type": LinkType.CREATE.value, "label": {"in": list(REPORTS)}},
-            project=[f"attributes.{name}" for name in columns],
-        )
-        for job, *times, threads, n_atoms in rows(query):
-            seconds = next((time for time in map(_seconds, times) if time is not None), None)
-            report = {"wall_time_s": seconds, "threads": threads, "n_atoms": n_atoms}
-            found.setdefault(job, {}).update({name: value for name, value in report.items() if value is not None})
+    for pk, *times, threads, n_atoms in read(orm.Dict, jobs, ("id", *(f"attributes.{name}" for name in columns))):
+        seconds = next((time for time in map(_seconds, times) if time is not None), None)
+        report = {"wall_time_s": seconds, "threads": threads, "n_atoms": n_atoms}
+        known = {name: value for name, value in report.items() if value is not None}
+        found.setdefault(jobs[pk], {}).update(known)
     return found
 
 
@@ -290,34 +273,22 @@ def _seconds(time: float | str | None) -> float | None:
 
 def _numbers_of_atoms(pks: set[int]) -> dict[int, int]:
     """Return the number of atoms that jobs had, from results that hold it: a structure itself takes long to read."""
+    makers = {result: maker for maker, _, result in outgoing(pks, LinkType.CREATE)}
     found: dict[int, int] = {}
-    for part in parts(pks):
-        for node_class, key in (
-            (orm.Dict, "number_of_atoms"),
-            (BondStrengthsData, "n_atoms"),
-            (orm.TrajectoryData, "array|positions"),
-        ):
-            query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"id": {"in": part}}, project="id", tag="job")
-            query.append(
-                node_class,
-                with_incoming="job",
-                edge_filters={"type": LinkType.CREATE.value},
-                filters={"attributes": {"has_key": key}},
-                project=f"attributes.{key}",
-            )
-            for job, size in rows(query):
-                found[job] = size[1] if isinstance(size, list) else size  # of an array of positions, the shape
+    for node_class, key in (
+        (orm.Dict, "number_of_atoms"),
+        (BondStrengthsData, "n_atoms"),
+        (orm.TrajectoryData, "array|positions"),
+    ):
+        for pk, size in read(node_class, makers, ("id", f"attributes.{key}"), {"attributes": {"has_key": key}}):
+            found[makers[pk]] = size[1] if isinstance(size, list) else size  # of an array of positions, the shape
     return found
 
 
 def _last_results(pks: set[int]) -> dict[int, Any]:
-    """Return when the last result of each calcfunction was made."""
+    """Return when the last result of each calculation was made."""
+    makers = {result: maker for maker, _, result in outgoing(pks, LinkType.CREATE)}
     ends: dict[int, Any] = {}
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(
-            orm.CalcFunctionNode, filters={"id": {"in": part}}, project="id", tag="process"
-        )
-        query.append(orm.Data, with_incoming="process", edge_filters={"type": LinkType.CREATE.value}, project="ctime")
-        for pk, time in rows(query):
-            ends[pk] = max(time, ends.get(pk, time))
+    for pk, time in read(orm.Data, makers, ("id", "ctime")):
+        ends[makers[pk]] = max(time, ends.get(makers[pk], time))
     return ends

@@ -13,7 +13,8 @@ from aiida.common.links import LinkType
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
-from aiida_getl.provenance.graph import calculations_under, column, parts, rows, users_of, walk_forward
+from aiida_getl.provenance.graph import calculations_under, results_of, users_of, walk_forward
+from aiida_getl.provenance.reading import outgoing, read, rows, uncollected
 from aiida_getl.provenance.words import Item, describe
 
 #: What people ask for, in the order in which one is made of the other.
@@ -60,6 +61,7 @@ def first_users(node: orm.Node) -> set[int]:
     return calculations_under(node) if isinstance(node, orm.ProcessNode) else users_of([node.pk])
 
 
+@uncollected
 def results_after(calculations: Iterable[int]) -> list[Use]:
     """Return all that calculations, and those that came after them, made, oldest first."""
     return results_in(walk_forward(calculations))
@@ -67,16 +69,8 @@ def results_after(calculations: Iterable[int]) -> list[Use]:
 
 def results_in(calculations: Iterable[int]) -> list[Use]:
     """Return labels, databases, models and predictions that some calculations made, oldest first."""
-    found = []
-    for part in parts(calculations):
-        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="maker")
-        query.append(
-            (BondStrengthsData, DbiData, BondModelData),
-            with_incoming="maker",
-            edge_filters={"type": LinkType.CREATE.value},
-            project=["ctime", "id", "uuid", "node_type", "label", "attributes.method.engine"],
-        )
-        found += rows(query)
+    columns = ("ctime", "id", "uuid", "node_type", "label", "attributes.method.engine")
+    found = read((BondStrengthsData, DbiData, BondModelData), results_of(calculations), columns)
     return [
         Use(pk, str(uuid), kind := _kind(node_type, engine), kind, label, time.isoformat(timespec="seconds"))
         for time, pk, uuid, node_type, label, engine in sorted(found, key=lambda row: row[:2])
@@ -98,17 +92,12 @@ def select_jobs(
         filters.append({"ctime": {">=": since}})
     if until is not None:
         filters.append({"ctime": {"<=": until}})
-    query = orm.QueryBuilder().append(
-        orm.CalcJobNode, filters={"and": filters} if filters else {}, project="id", tag="job"
-    )
-    if codes is not None:
-        query.append(
-            orm.Data,
-            with_outgoing="job",
-            edge_filters={"label": "code"},
-            filters={"id": {"in": [code.pk for code in codes]}},
-        )
-    return set(column(query))
+    query = orm.QueryBuilder().append(orm.CalcJobNode, filters={"and": filters} if filters else {}, project="id")
+    jobs = {pk for (pk,) in rows(query)}
+    if codes is None:
+        return jobs
+    links = outgoing([code.pk for code in codes], LinkType.INPUT_CALC, labels=["code"])
+    return jobs & {job for _, _, job in links}
 
 
 def _kind(node_type: str, engine: str | None) -> str:

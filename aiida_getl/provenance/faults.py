@@ -22,18 +22,8 @@ from aiida.common.links import LinkType
 
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
-from aiida_getl.provenance.graph import (
-    MOST_VALUES,
-    calculations_under,
-    column,
-    incoming,
-    parts,
-    results_of,
-    rows,
-    uncollected,
-    users_of,
-    walk_forward,
-)
+from aiida_getl.provenance.graph import calculations_under, results_of, users_of, walk_forward
+from aiida_getl.provenance.reading import MOST_VALUES, incoming, outgoing, rows, uncollected
 from aiida_getl.provenance.words import Item, describe
 
 #: The mark, and the history of all marks of a node.
@@ -179,15 +169,8 @@ def _copies_of_data(data: set[int], copied: dict[int, list[int]]) -> set[int]:
     """Return the results of copied calculations that are copies of some data."""
     found: set[int] = set()
     for _, label, maker in incoming(data, LinkType.CREATE) if copied else ():
-        for part in parts(_copies({maker}, copied)):
-            query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="maker")
-            query.append(
-                orm.Data,
-                with_incoming="maker",
-                edge_filters={"type": LinkType.CREATE.value, "label": label},
-                project="id",
-            )
-            found.update(column(query))
+        links = outgoing(_copies({maker}, copied), LinkType.CREATE, labels=[label])
+        found.update(result for _, _, result in links)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Walking the provenance graph: level by level, all nodes of a level in one query that returns numbers.
+"""Walking the provenance graph: level by level, all links of a level in one query that returns numbers.
 
 The query builder's ancestors and descendants follow every path instead of every link, and their nodes are built one by
 one: minutes for the graph of a campaign where this takes a second (docs/scale.md).
@@ -6,80 +6,16 @@ one: minutes for the graph of a campaign where this takes a second (docs/scale.m
 
 from __future__ import annotations
 
-import functools
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from itertools import chain
 
 from aiida import orm
 from aiida.common.links import LinkType
 
-Parameters, Result = ParamSpec("Parameters"), TypeVar("Result")
-
-#: Values that a query may hold; SQLite takes 32,766.
-MOST_VALUES = 10_000
+from aiida_getl.provenance.reading import incoming, read, rows, sources, targets
 
 CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
-
-
-def parts(pks: Iterable[int]) -> Iterator[list[int]]:
-    """Yield PKs in parts that a query may hold."""
-    ordered = sorted(pks)
-    for start in range(0, len(ordered), MOST_VALUES):
-        yield ordered[start : start + MOST_VALUES]
-
-
-def rows(query: orm.QueryBuilder) -> list[Sequence[Any]]:
-    """Return what ``query.all()`` returns, for queries that project columns and not nodes, in a third of the time.
-
-    The query builder looks for each value whether it is a node to be built, and there are hundreds of thousands of
-    values in the links of a campaign. UUIDs are texts in SQLite and objects in PostgreSQL: take ``str`` of them.
-    """
-    backend = query.backend.query()
-    statement = backend.get_query(query.as_dict()).query.statement
-    with query.backend.transaction():
-        return backend.get_session().execute(statement).all()
-
-
-def column(query: orm.QueryBuilder) -> list[Any]:
-    """Return what ``query.all(flat=True)`` returns, for a query that projects one column, see :func:`rows`."""
-    return [value for (value,) in rows(query)]
-
-
-def uncollected(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Keep Python's garbage collector out of a function that gathers rows by the hundred thousand.
-
-    None of them is garbage, but the collector looks at all of them again and again, a third of the time.
-    """
-
-    @functools.wraps(function)
-    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            if was_enabled:
-                gc.enable()
-
-    return wrapper
-
-
-def incoming(pks: Iterable[int], *link_types: LinkType) -> Iterator[tuple[int, str, int]]:
-    """Yield (node, label, source) of the links of some types that lead to nodes."""
-    for part in parts(pks):
-        query = orm.QueryBuilder()
-        query.append(orm.Node, filters={"id": {"in": part}}, tag="node", project="id")
-        query.append(
-            orm.Node,
-            with_outgoing="node",
-            edge_filters={"type": {"in": [each.value for each in link_types]}},
-            edge_project="label",
-            project="id",
-        )
-        for pk, source, label in rows(query):
-            yield pk, label, source
 
 
 @dataclass(frozen=True)
@@ -117,44 +53,18 @@ def walk_back(pks: Iterable[int]) -> Lineage:
 
 
 def calculations_behind(pks: Iterable[int]) -> set[int]:
-    """Return the calculations that led to data: those of :func:`walk_back`, at a third of its time."""
-
-    def before(part: list[int]) -> orm.QueryBuilder:
-        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="after")
-        query.append(orm.Data, with_outgoing="after", edge_filters={"type": LinkType.INPUT_CALC.value}, tag="data")
-        return query.append(
-            orm.CalculationNode, with_outgoing="data", edge_filters={"type": LinkType.CREATE.value}, project="id"
-        )
-
-    return _closure({maker for _, _, maker in incoming(pks, LinkType.CREATE)}, before)
-
-
-def _closure(calculations: Iterable[int], step: Callable[[list[int]], orm.QueryBuilder]) -> set[int]:
-    """Return calculations, those that a step leads to from them, those that it leads to from these, and so on."""
-    queue = set(calculations)
+    """Return the calculations that led to data: those of :func:`walk_back`, in less time."""
+    queue = sources(pks, LinkType.CREATE)
     seen = set(queue)
     while queue:
-        found: set[int] = set()
-        for part in parts(queue):
-            found.update(column(step(part).distinct()))
-        queue = found - seen
+        queue = sources(sources(queue, LinkType.INPUT_CALC), LinkType.CREATE) - seen
         seen |= queue
     return seen
 
 
 def users_of(pks: Iterable[int]) -> set[int]:
     """Return the calculations that took data as inputs."""
-    found: set[int] = set()
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, tag="data")
-        query.append(
-            orm.CalculationNode,
-            with_incoming="data",
-            edge_filters={"type": LinkType.INPUT_CALC.value},
-            project="id",
-        )
-        found.update(column(query.distinct()))
-    return found
+    return targets(pks, LinkType.INPUT_CALC)
 
 
 def walk_forward(calculations: Iterable[int], *, not_through: Iterable[type[orm.Data]] = ()) -> set[int]:
@@ -162,34 +72,21 @@ def walk_forward(calculations: Iterable[int], *, not_through: Iterable[type[orm.
 
     :param not_through: results of these classes are followed no further.
     """
-    barred = [{"node_type": {"!==": cls.class_node_type}} for cls in not_through]
-
-    def after(part: list[int]) -> orm.QueryBuilder:
-        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="before")
-        query.append(
-            orm.Data,
-            with_incoming="before",
-            edge_filters={"type": LinkType.CREATE.value},
-            filters={"and": barred} if barred else {},
-            tag="data",
-        )
-        return query.append(
-            orm.CalculationNode, with_incoming="data", edge_filters={"type": LinkType.INPUT_CALC.value}, project="id"
-        )
-
-    return _closure(calculations, after)
+    barred: set[int] = set()
+    for node_class in not_through:
+        barred.update(pk for (pk,) in rows(orm.QueryBuilder().append(node_class, project="id")))
+    queue = set(calculations)
+    seen = set(queue)
+    while queue:
+        queue = users_of(results_of(queue) - barred) - seen
+        seen |= queue
+    return seen
 
 
-def results_of(
-    calculations: Iterable[int], node_class: type[orm.Data] | tuple[type[orm.Data], ...] = orm.Data
-) -> set[int]:
+def results_of(calculations: Iterable[int], node_class: type[orm.Data] = orm.Data) -> set[int]:
     """Return the data of a class that calculations made."""
-    found: set[int] = set()
-    for part in parts(calculations):
-        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, tag="maker")
-        query.append(node_class, with_incoming="maker", edge_filters={"type": LinkType.CREATE.value}, project="id")
-        found.update(column(query))
-    return found
+    found = targets(calculations, LinkType.CREATE)
+    return found if node_class is orm.Data else {pk for (pk,) in read(node_class, found, ("id",))}
 
 
 def calculations_under(process: orm.ProcessNode) -> set[int]:
@@ -199,31 +96,23 @@ def calculations_under(process: orm.ProcessNode) -> set[int]:
     found: set[int] = set()
     callers = {process.pk}
     while callers:
-        called: set[int] = set()
-        for part in parts(callers):
-            for link_type, node_class, into in (
-                (LinkType.CALL_CALC, orm.CalculationNode, found),
-                (LinkType.CALL_WORK, orm.WorkflowNode, called),
-            ):
-                query = orm.QueryBuilder().append(orm.WorkflowNode, filters={"id": {"in": part}}, tag="caller")
-                query.append(node_class, with_incoming="caller", edge_filters={"type": link_type.value}, project="id")
-                into.update(column(query))
-        callers = called
+        found |= targets(callers, LinkType.CALL_CALC)
+        callers = targets(callers, LinkType.CALL_WORK)
     return found
 
 
 def parents_of(calculations: Iterable[int]) -> dict[int, set[int]]:
     """Return the calculations that made the inputs of each of some calculations."""
-    found: dict[int, set[int]] = {}
-    for part in parts(calculations):
-        query = orm.QueryBuilder().append(orm.CalculationNode, filters={"id": {"in": part}}, project="id", tag="after")
-        query.append(orm.Data, with_outgoing="after", edge_filters={"type": LinkType.INPUT_CALC.value}, tag="data")
-        query.append(
-            orm.CalculationNode, with_outgoing="data", edge_filters={"type": LinkType.CREATE.value}, project="id"
-        )
-        for after, before in rows(query.distinct()):
-            found.setdefault(after, set()).add(before)
-    return found
+    inputs: dict[int, list[int]] = {}
+    for pk, _, source in incoming(calculations, LinkType.INPUT_CALC):
+        inputs.setdefault(pk, []).append(source)
+    made_by = makers_of(chain.from_iterable(inputs.values()))
+    return {pk: {made_by[source] for source in sources if source in made_by} for pk, sources in inputs.items()}
+
+
+def makers_of(pks: Iterable[int]) -> dict[int, int]:
+    """Return the calculation that made each of some data, of those that were made."""
+    return {pk: maker for pk, _, maker in incoming(set(pks), LinkType.CREATE)}
 
 
 def behind(calculation: int, parents: Mapping[int, set[int]]) -> set[int]:

@@ -12,7 +12,8 @@ from aiida.manage import get_manager
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
-from aiida_getl.provenance.graph import Lineage, call_labels, column, incoming, parts, rows, uncollected, walk_back
+from aiida_getl.provenance.graph import Lineage, call_labels, walk_back
+from aiida_getl.provenance.reading import read, sources, uncollected
 from aiida_getl.provenance.words import Item, describe, describe_all
 
 #: Name of the inputs and outputs that hold what a person decided, and of the inputs that hold what was rejected before.
@@ -140,13 +141,9 @@ def _leads_to(pks: set[int], dbi: DbiData) -> set[int]:
     found: set[int] = set()
     queue, seen = {dbi.pk}, {dbi.pk}
     while queue:
-        creators = {creator for _, _, creator in incoming(queue, LinkType.CREATE)}
-        sources = {pk for _, _, pk in incoming(creators, LinkType.INPUT_CALC)}
-        found |= pks & sources
-        queue = set()
-        for part in parts(sources):
-            queue |= set(column(orm.QueryBuilder().append(DbiData, filters={"id": {"in": part}}, project="id")))
-        queue -= seen
+        inputs = sources(sources(queue, LinkType.CREATE), LinkType.INPUT_CALC)
+        found |= pks & inputs
+        queue = {pk for (pk,) in read(DbiData, inputs, ("id",))} - seen
         seen |= queue
     return found
 
@@ -154,11 +151,8 @@ def _leads_to(pks: set[int], dbi: DbiData) -> set[int]:
 def _codes(lineage: Lineage) -> dict[int, orm.AbstractCode]:
     """Return the codes that ran."""
     pks = {pk for inputs in lineage.inputs.values() for label, pk in inputs if label == "code"}
-    return {
-        code.pk: code
-        for part in parts(pks)
-        for code in orm.QueryBuilder().append(orm.AbstractCode, filters={"id": {"in": part}}).all(flat=True)
-    }
+    nodes = map(orm.load_node, sorted(pks))
+    return {node.pk: node for node in nodes if isinstance(node, orm.AbstractCode)}
 
 
 def _steps(lineage: Lineage, codes: dict[int, orm.AbstractCode], words: dict[int, str]) -> list[Step]:
@@ -169,14 +163,8 @@ def _steps(lineage: Lineage, codes: dict[int, orm.AbstractCode], words: dict[int
     computers = dict(orm.QueryBuilder().append(orm.Computer, project=["id", "label"]).iterall())
     names = {pk: code.full_label for pk, code in codes.items()}  # asks the database each time
     labels = call_labels(lineage.inputs)
-    found = []
-    for part in parts(lineage.inputs):
-        query = orm.QueryBuilder().append(
-            orm.CalculationNode,
-            filters={"id": {"in": part}},
-            project=["ctime", "id", "uuid", "attributes.process_label", "node_type", "dbcomputer_id"],
-        )
-        found += rows(query)
+    columns = ("ctime", "id", "uuid", "attributes.process_label", "node_type", "dbcomputer_id")
+    found = read(orm.CalculationNode, lineage.inputs, columns)
     return [
         Step(
             pk=pk,
@@ -208,15 +196,10 @@ def _origins(lineage: Lineage, words: dict[int, str]) -> dict[str, list[Origin]]
                 pks.setdefault(label.split("__")[0], set()).add(pk)
     has_checksums = get_manager().get_profile_storage().get_repository().key_format == "sha256"
     items: dict[int, Origin] = {}
-    for part in parts(set().union(*pks.values())):
-        query = orm.QueryBuilder().append(
-            orm.Data,
-            filters={"id": {"in": part}},
-            project=["id", "uuid", "repository_metadata", "attributes.paths", "attributes.sha256"],
-        )
-        for pk, uuid, files, paths, sums in rows(query):
-            checksum = _checksum(files) if has_checksums else None
-            items[pk] = Origin(pk, str(uuid), words[pk], checksum, _imported(paths, sums))
+    columns = ("id", "uuid", "repository_metadata", "attributes.paths", "attributes.sha256")
+    for pk, uuid, files, paths, sums in read(orm.Data, set().union(*pks.values()), columns):
+        checksum = _checksum(files) if has_checksums else None
+        items[pk] = Origin(pk, str(uuid), words[pk], checksum, _imported(paths, sums))
     return {label: [items[pk] for pk in sorted(own)] for label, own in sorted(pks.items())}
 
 
@@ -238,12 +221,7 @@ def _decisions(lineage: Lineage, words: dict[int, str]) -> list[Decision]:
     names = (DECISION, REJECTED)
     pks = {pk for inputs in lineage.inputs.values() for label, pk in inputs if label.split("__")[0] in names}
     pks |= {pk for pk, (_, label) in lineage.made_by.items() if label == DECISION}
-    found = []
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(
-            orm.Dict, filters={"id": {"in": part}}, project=["ctime", "id", "uuid", "attributes"]
-        )
-        found += rows(query)
+    found = read(orm.Dict, pks, ("ctime", "id", "uuid", "attributes"))
     return [
         Decision(pk, str(uuid), words.get(pk, DECISION), content)
         for _, pk, uuid, content in sorted(found, key=lambda row: row[:2])

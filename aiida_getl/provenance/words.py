@@ -13,7 +13,7 @@ from aiida_pseudo.data.pseudo import UpfData
 from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.data.model import BondModelData
-from aiida_getl.provenance.graph import parts, rows
+from aiida_getl.provenance.reading import read
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,8 @@ _NAMES = {BondStrengthsData: "", DbiData: "DBI of ", BondModelData: "model of "}
 def describe_all(pks: Iterable[int]) -> dict[int, str]:
     """Return words for many nodes, see :func:`describe`."""
     by_type: dict[str, list[int]] = {}
-    for part in parts(pks):
-        query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", "node_type"])
-        for pk, node_type in rows(query):
-            by_type.setdefault(node_type, []).append(pk)
+    for pk, node_type in read(orm.Data, pks, ("id", "node_type")):
+        by_type.setdefault(node_type, []).append(pk)
     words: dict[int, str] = {}
     for node_type, own in by_type.items():
         node_class = load_node_class(node_type)
@@ -51,9 +49,7 @@ def describe_all(pks: Iterable[int]) -> dict[int, str]:
         if not columns:
             words |= dict.fromkeys(own, _words(node_class))
             continue
-        for part in parts(own):
-            query = orm.QueryBuilder().append(orm.Data, filters={"id": {"in": part}}, project=["id", *columns])
-            words |= {pk: _words(node_class, *values) for pk, *values in rows(query)}
+        words |= {pk: _words(node_class, *values) for pk, *values in read(orm.Data, own, ("id", *columns))}
     return words
 
 

@@ -7,7 +7,7 @@ from aiida import orm
 
 from aiida_getl import __version__
 from aiida_getl.provenance import Trace
-from aiida_getl.provenance.graph import parts
+from aiida_getl.provenance.reading import read
 from aiida_getl.report.configuration import COMMANDS, configuration
 from aiida_getl.report.content import Reproduce
 from aiida_getl.report.subject import Subject
@@ -64,17 +64,12 @@ def _versions(found: Trace | None) -> dict[str, str]:
     if found is None:
         return versions
     made_with: dict[str, set[str]] = {}
-    for part in parts(step.pk for step in found.steps):
-        query = orm.QueryBuilder().append(
-            orm.CalculationNode,
-            filters={"id": {"in": part}},
-            project=["attributes.version.core", "attributes.version.plugin", "process_type"],
-        )
-        for core, plugin, process_type in query.iterall():
-            if core:
-                made_with.setdefault("aiida-core", set()).add(core)
-            if plugin and process_type:
-                made_with.setdefault(_package(process_type), set()).add(plugin)
+    columns = ("attributes.version.core", "attributes.version.plugin", "process_type")
+    for core, plugin, process_type in read(orm.CalculationNode, (step.pk for step in found.steps), columns):
+        if core:
+            made_with.setdefault("aiida-core", set()).add(core)
+        if plugin and process_type:
+            made_with.setdefault(_package(process_type), set()).add(plugin)
     for package, own in sorted(made_with.items()):
         versions[f"data made with {package}"] = ", ".join(sorted(own))
     method = found.label.get("method") or {}

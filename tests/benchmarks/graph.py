@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 pytest -s tests/benchmarks/graph.py
 
 GETL_NODES and GETL_BONDS give other sizes. The nodes are those of a campaign (types, links, attributes of the usual
-length), inserted in bulk; files they have only where they are read. Times are of the wall clock and of this
-process's CPU, of one run each.
+length), inserted in bulk; files they have only where they are read. Times are of the wall clock, and of the CPU of this
+process and of PostgreSQL's server, of one run each.
 """
 
 import os
@@ -15,6 +15,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import numpy as np
+import psutil
 import pytest
 from aiida import orm
 from aiida.common.links import LinkType
@@ -22,7 +23,7 @@ from aiida.common.timezone import now
 from aiida.manage import get_manager
 from aiida.orm.entities import EntityTypes
 from aiida_pseudo.data.pseudo import UpfData
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from aiida_getl.calculations.functions.merge_dbi import merge_dbi
 from aiida_getl.data.bonds import BondStrengthsData
@@ -283,9 +284,20 @@ def table_of(structures: list, labels: list, n_bonds: int, seed: int) -> BondTab
 @contextmanager
 def timed(what: str) -> Iterator[None]:
     """Print how long something took, and how much of that this process computed."""
-    wall, cpu = time.perf_counter(), time.process_time()
+    before = clocks()
     yield
-    print(f"  {what:58s} {time.perf_counter() - wall:8.2f} s {time.process_time() - cpu:8.2f} s of CPU", flush=True)
+    wall, own, server = (after - start for after, start in zip(clocks(), before, strict=True))
+    print(f"  {what:52s} {wall:8.2f} s, CPU {own:6.2f} s here, {server:6.2f} s in the server", flush=True)
+
+
+def clocks() -> tuple[float, float, float]:
+    """Return the time, that which this process computed, and that which its connection to PostgreSQL did, in s."""
+    server = 0.0
+    if get_manager().get_profile().storage_backend == "core.psql_dos":
+        storage = get_manager().get_profile_storage()
+        times = psutil.Process(storage.get_session().execute(text("SELECT pg_backend_pid()")).scalar()).cpu_times()
+        server = times.user + times.system
+    return time.perf_counter(), time.process_time(), server
 
 
 def dbi_of(table: BondTable) -> DbiData:

@@ -13,7 +13,7 @@ from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.model import BondModelData
 from aiida_getl.provenance.breakdown import NO_LABEL, breakdown
 from aiida_getl.provenance.dependents import results_after, select_jobs, uses
-from aiida_getl.provenance.graph import MOST_VALUES, parts
+from aiida_getl.provenance.reading import MOST_VALUES, parts
 from aiida_getl.structures.bonds import find_bonds
 
 HOUR = {
