@@ -95,15 +95,30 @@ def generate_family(ld1: str | Path, directory: Path, elements: Sequence[str] = 
     family = {}
     for element in elements:
         target = directory / f"{DATASETS[element].stem}.UPF"
-        target.write_text(_generate(str(ld1), element))
+        text = make_dataset(ld1, element, Path(__file__).parent / "inputs" / f"{DATASETS[element].stem}.in")
+        _check(text, element)
+        target.write_text(text)
         family[element] = target
     return family
 
 
-def _generate(ld1: str, element: str) -> str:
-    """Return the text of an element's UPF file, checked and without its date."""
-    dataset = DATASETS[element]
-    source = Path(__file__).parent / "inputs" / f"{dataset.stem}.in"
+def make_dataset(ld1: str | Path, element: str, source: Path) -> str:
+    """Return the text of the UPF file that ld1.x makes of an input, without its date.
+
+    Parameters
+    ----------
+    ld1
+        The ld1.x executable, a path or a name on the PATH.
+    element
+        Chemical symbol, for messages.
+    source
+        The input, which names its file as it is named itself, with the suffix UPF.
+
+    Raises
+    ------
+    GenerationError
+        Where ld1.x is absent or fails.
+    """
     with tempfile.TemporaryDirectory(prefix="getl-ld1-") as scratch:
         try:
             run = subprocess.run(
@@ -126,15 +141,13 @@ def _generate(ld1: str, element: str) -> str:
                 f"{ld1} did not finish the PAW dataset of {element} within {TIMEOUT_S} s, where ld1.x needs a second: "
                 "check that it is ld1.x"
             ) from error
-        upf = Path(scratch) / f"{dataset.stem}.UPF"
+        upf = Path(scratch) / f"{source.stem}.UPF"
         if run.returncode != 0 or not upf.is_file():
             raise GenerationError(
                 f"{ld1} made no PAW dataset of {element} from {source} (exit status {run.returncode}): "
                 f"{_error_lines(run.stdout, run.stderr)}; try another ld1.x, 6.7 is known to work"
             )
-        text = _without_long_lines(_without_date(upf.read_text()))
-    _check(text, element)
-    return text
+        return _without_long_lines(_without_date(upf.read_text()))
 
 
 def _error_lines(stdout: str, stderr: str) -> str:
