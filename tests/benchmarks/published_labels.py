@@ -1,11 +1,13 @@
 """Label published cells anew, and compare every bond with what LOBSTER gave for it: the table of docs/accuracy.md.
 
     python tests/benchmarks/published_labels.py --data ../shared/data --work published --sub-runs 0 1 8
+    python tests/benchmarks/published_labels.py --data ../shared/data --work published --sub-runs 0 --protocol fast
 
 Takes run 21 of Phys. Rev. Materials 4, 113603 (100 atoms of a Zr49Cu49Al2 glass and its deformations; LOBSTER 3.0.0,
-70/560 Ry, 2x2x2 k-points). Every sub-run takes pw.x about 25 processor minutes on each of two cores and 4 GB, then
-getl-cohp a minute for each source of projections (--sources projwfc needs projwfc.x too). What is done is kept in the
-folder; a second call computes only what is missing and draws figure and table anew.
+70/560 Ry, 2x2x2 k-points). Every sub-run takes pw.x about 25 processor minutes on each of two cores and 4 GB with the
+settings of protocol `balanced`, a third of that with `fast`, then getl-cohp a minute for each source of projections
+(--sources projwfc needs projwfc.x too). What is done is kept in the folder; a second call computes only what is missing
+and draws figure and table anew.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import argparse
 import os
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import yaml
 from ase import Atoms
 from ase.io import read
 from labels import Case, execute, render_namelists, render_pw  # the script beside this one
@@ -27,28 +31,33 @@ from aiida_getl.lobster.icohplist import read_icohplist
 from aiida_getl.lobster.lobsterin import Lobsterin
 from aiida_getl.pseudos.generate import generate_family
 from aiida_getl.quantumespresso.basis import default_basis
-from aiida_getl.quantumespresso.kpoints import KPoints
+from aiida_getl.quantumespresso.kpoints import choose_kpoints
 from aiida_getl.quantumespresso.scf import lobsterin_parameters
 from aiida_getl.quantumespresso.upf import read_upf
-from aiida_getl.structures.bonds import bond_types
+from aiida_getl.structures.bonds import bond_types, find_bonds
 
 RUN = "prm4_113603/ML/big-data-full/Zr49Cu49Al2/c/md/lammps/100/21/2000"
-SETTINGS = {"ecutwfc": 45.0, "ecutrho": 270.0, "conv_thr_per_atom": 1e-5, "band_margin": 0.02}
-CASE = Case((), SETTINGS)
-QUARTER = KPoints(np.full((1, 3), 0.25), np.ones(1))
 #: Colours that remain distinct to colour-blind readers (Okabe and Ito).
 COLOURS = {"slater": "#0072B2", "projwfc": "#E69F00"}
 
 
-def compute(folder: Path, atoms: Atoms, family: dict[str, Path], processes: int) -> None:
+def case_of(protocol: str) -> Case:
+    """Return the label settings of a protocol."""
+    protocols = yaml.safe_load((files("aiida_getl.workflows.protocols") / "label.yaml").read_text())
+    return Case((), {**protocols["default_inputs"]["settings"], **protocols["protocols"][protocol].get("settings", {})})
+
+
+def compute(folder: Path, atoms: Atoms, family: dict[str, Path], case: Case, processes: int) -> None:
     """Run pw.x in the folder, unless its wavefunctions are there."""
     if (folder / "done").is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)
     upfs = {element: read_upf(path) for element, path in family.items()}
-    (folder / "pw.in").write_text(render_pw(atoms, family, upfs, CASE, QUARTER))
+    bonds = find_bonds(atoms.positions, atoms.cell[:], case.settings["r_max"], case.settings["r_min"])
+    kpoints = choose_kpoints(bonds, case.settings["kpoints"])
+    (folder / "pw.in").write_text(render_pw(atoms, family, upfs, case, kpoints))
     basis = {element: default_basis(upf) for element, upf in upfs.items()}
-    (folder / "lobsterin").write_text(Lobsterin.from_dict(lobsterin_parameters(basis, CASE.settings)).to_text())
+    (folder / "lobsterin").write_text(Lobsterin.from_dict(lobsterin_parameters(basis, case.settings)).to_text())
     launcher = ["mpirun", "-np", str(processes)] if processes > 1 else []
     execute([*launcher, "pw.x", "-in", "pw.in"], folder, "pw.out")
     (folder / "done").touch()
@@ -80,6 +89,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("GETL_REFERENCE_DATA"), help="the published data")
     parser.add_argument("--work", type=Path, required=True, help="folder for the results, kept")
     parser.add_argument("--sub-runs", nargs="+", default=["0", "1", "8"], help="default: quenched, sheared, strained")
+    parser.add_argument(
+        "--protocol", choices=("fast", "balanced"), default="balanced", help="of getl.label, whose settings are taken"
+    )
     parser.add_argument("--sources", nargs="+", choices=COLOURS, default=["slater"], help="of the projections")
     parser.add_argument("--processes", type=int, default=2, help="of pw.x (default: 2)")
     parser.add_argument("--figure", type=Path, help="draw our strengths against LOBSTER's")
@@ -95,9 +107,10 @@ def main() -> None:
         published = arguments.data / RUN / sub_run
         atoms = read(published / "Zr49Cu49Al2.xyz", format="extxyz")
         keys, reference, types = strengths(published / "ICOHPLIST.lobster", atoms)
-        compute(work / sub_run, atoms, family, arguments.processes)
+        folder = work / f"{arguments.protocol}-{sub_run}"
+        compute(folder, atoms, family, case_of(arguments.protocol), arguments.processes)
         for source in arguments.sources:
-            found = dict(zip(*strengths(analyse(work / sub_run, source), atoms)[:2], strict=True))
+            found = dict(zip(*strengths(analyse(folder, source), atoms)[:2], strict=True))
             ours = np.array([found[key] for key in keys])
             points.append((source, types, reference, ours))
             for name in (*np.unique(types), "all"):
