@@ -22,6 +22,8 @@ from aiida_getl.structures.bonds import bond_type
 SOAP = "quippy_end_atom_soap"
 
 _NAME = re.compile(r"(?:.*[_/])?([A-Z][a-z]?)-([A-Z][a-z]?)\.bnd(?:\.gz)?$")
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,9}(\.\d*)?(e-?\d{1,2})?", re.ASCII | re.IGNORECASE)
 #: It is shown in tables and files, and must not be taken for more than a name there.
 _COMPOSITION = re.compile(r"\w[\w .()-]*")
 
@@ -69,16 +71,18 @@ class BondDatabase:
 
 
 def find_databases(directory: Path) -> list[Path]:
-    """Return the ``.bnd`` files of a folder."""
-    return sorted(path for path in directory.iterdir() if path.is_file() and _NAME.match(path.name))
+    """Return the ``.bnd`` files of a folder; of one that is there packed, too, the plain one."""
+    packed_first = sorted((path for path in directory.iterdir() if _NAME.match(path.name)), reverse=True)
+    return sorted({path.name.removesuffix(".gz"): path for path in packed_first if path.is_file()}.values())
 
 
 def beside(path: Path) -> dict[str, Path]:
     """Return the files that belong to a ``.bnd`` file, itself among them: ``bnd``, ``info``, ``soaps``."""
     name = path.name.removesuffix(".gz").removesuffix(".bnd")
     files = {"bnd": path}
-    for role, names in (("info", (f"{name}.info",)), ("soaps", (f"{name}-SOAPS.vec", f"{name}-SOAPS.vec.gz"))):
-        present = [path.parent / other for other in names if (path.parent / other).is_file()]
+    for role, other in (("info", f"{name}.info"), ("soaps", f"{name}-SOAPS.vec")):
+        both = [path.parent / (other + packed) for packed in ("", ".gz")]
+        present = [found for found in both if found.is_file()]
         if present:
             files[role] = present[0]
     return files
@@ -110,8 +114,8 @@ def read_database(files: dict[str, Path], composition: str | None = None) -> Bon
         fields = line.split()
         if not (
             len(fields) in (6, 7)
-            and all(field.isdigit() for field in fields[:-2])
-            and all(re.fullmatch(r"-?\d+(\.\d*)?", field) for field in fields[-2:])
+            and all(_COUNT.fullmatch(field) for field in fields[:-2])
+            and all(_NUMBER.fullmatch(field) for field in fields[-2:])
             and (not rows or len(rows[0]) == len(fields))
         ):
             raise ValueError(

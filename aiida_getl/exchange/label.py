@@ -36,7 +36,7 @@ ROLES = ("structure", "icohplist", "lobsterout", "lobsterin", "scf_input", "scf_
 HEADER = 2**14
 
 #: Bytes that a packed file may unpack to; it may itself be a thousand times smaller.
-UNPACKED_MAX = 2**32
+UNPACKED_MAX = 2**30
 
 #: What ASE's readers raise for a file that they do not understand differs from format to format.
 _NOT_UNDERSTOOD = (

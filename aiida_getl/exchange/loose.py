@@ -91,8 +91,9 @@ def read_manifest(path: Path) -> list[Source]:
     missing, unknown = {"structure", "icohplist"} - columns, columns - set(_COLUMNS)
     if missing or unknown:
         raise ValueError(
-            f"{path}: missing columns {sorted(missing)}, unknown {sorted(unknown)}; the heading names structure, "
-            f"icohplist and perhaps {', '.join(_COLUMNS[2:])}"
+            f"{path}: missing columns {sorted(missing)}, unknown {sorted(unknown)}; the heading of a table names "
+            f"structure, icohplist and perhaps {', '.join(_COLUMNS[2:])}. A structure by itself is given by --structure "
+            "and --icohplist, and .bnd databases by their folder"
         )
     sources = []
     for number, row in enumerate(rows, start=2):

@@ -1,5 +1,6 @@
 """Databases of interactions in the original format."""
 
+import gzip
 import pickle
 
 import numpy as np
@@ -44,9 +45,25 @@ def test_a_database_of_several_compositions(folder):
     assert read_database(beside(path)).composition.tolist() == ["Zr49Cu49Al2", "Zr47Cu47Al6"]
 
 
+def test_packed_databases_are_read_once(folder):
+    for name, text in (("DB1_Zr-Cu.bnd", MIXED), ("DB1_Zr-Cu.info", INFO)):
+        (folder / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+    (path,) = find_databases(folder)
+    assert read_database(beside(path)).composition.tolist() == ["Zr49Cu49Al2", "Zr47Cu47Al6"]
+    (folder / "DB1_Zr-Cu.bnd").write_text(MIXED)
+    assert find_databases(folder) == [folder / "DB1_Zr-Cu.bnd"]
+
+
+def test_small_strengths_as_other_programs_write_them(folder):
+    (folder / "Zr-Cu.bnd").write_text("1 2 3 4 3.5 -1e-05\n1 2 3 5 3.5 2.5E-04\n")
+    assert read_database(beside(folder / "Zr-Cu.bnd")).strength.tolist() == [-1e-5, 2.5e-4]
+
+
 @pytest.mark.parametrize(
     ("bnd", "info", "message"),
     [
+        ("1 2 ² 4 3.0 1.0\n", None, "line 1"),
+        ("1 2 99999999999999999999 4 3.0 1.0\n", None, "line 1"),
         (SINGLE + "1 2 3 4 5\n", None, r"line 3: '1 2 3 4 5' is not"),
         (SINGLE + MIXED, None, "line 3: .* like the lines before"),
         ("a b c d e f\n", None, "line 1"),

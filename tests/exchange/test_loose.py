@@ -230,6 +230,7 @@ def test_a_table_as_spreadsheets_write_it(folder, tmp_path, separator):
         ("", "has no rows"),
         ("structure,icohplist\n", "has no rows"),
         ("structure\na/POSCAR\n", r"missing columns \['icohplist'\], unknown \[\]"),
+        ("Cu4Zr4\n1.0\n", r"missing columns .* A structure by itself is given by --structure and --icohplist"),
         ("structure,icohplist,glass\na/POSCAR,a/ICOHPLIST.lobster,1\n", r"unknown \['glass'\]"),
         ("structure,icohplist\na/POSCAR,\n", "line 2: structure and icohplist each need a path"),
         ("structure,icohplist,run\na/POSCAR,a/ICOHPLIST.lobster,???\n", "line 2: '???' has no letter or digit"),
