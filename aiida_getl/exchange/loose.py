@@ -92,8 +92,8 @@ def read_manifest(path: Path) -> list[Source]:
     if missing or unknown:
         raise ValueError(
             f"{path}: missing columns {sorted(missing)}, unknown {sorted(unknown)}; the heading of a table names "
-            f"structure, icohplist and perhaps {', '.join(_COLUMNS[2:])}. A structure by itself is given by --structure "
-            "and --icohplist, and .bnd databases by their folder"
+            f"structure, icohplist and perhaps {', '.join(_COLUMNS[2:])}. A structure by itself is given by "
+            "--structure and --icohplist, and .bnd databases by their folder"
         )
     sources = []
     for number, row in enumerate(rows, start=2):
