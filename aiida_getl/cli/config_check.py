@@ -101,8 +101,8 @@ def _options() -> dict[str, Schema]:
 
 
 def _options_of_parts() -> dict[str, Schema]:
-    """Return what ``options`` may hold: those of each part."""
-    return {"lammps": _options(), "label": _options_of_label(), "learn": _options()}
+    """Return what ``options`` may hold: those of each part, with those of large cells among those of LAMMPS."""
+    return {"lammps": {**_options(), "large": _options()}, "label": _options_of_label(), "learn": _options()}
 
 
 def _options_of_label() -> dict[str, Schema]:
@@ -151,6 +151,7 @@ def _parts(melt_quench: tuple[str, ...], learning: tuple[str, ...]) -> dict[str,
         "parameters": MAPPING,
         "max_restarts": WHOLE,
         "max_memory_kb": WHOLE,
+        "min_mpiprocs_per_machine": WHOLE,
         "lammps": {"metadata": {"options": _options()}, "settings": MAPPING},
     }
     label = {

@@ -30,7 +30,7 @@ DEFAULT_CODES = {
 }
 #: projwfc.x is for those who want the pseudopotentials' orbitals projected on, `learn` for those whose daemon shall not
 #: be blocked by the learning; another name would be of no effect.
-CODES = {*DEFAULT_CODES, "projwfc", "learn"}
+CODES = {*DEFAULT_CODES, "large", "projwfc", "learn"}
 REQUIRED = {"composition", "potential", "seed"}
 
 process_argument = click.argument("process", shell_complete=complete_nodes("campaign"))

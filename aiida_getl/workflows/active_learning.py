@@ -115,7 +115,8 @@ class ActiveLearningWorkChain(ProtocolMixin, LabellingSteps, WorkChain):
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's; the namespaces `melt_quench`,
             `target_melt_quench`, `label` and `etl_model` take overrides of the protocols of those work chains.
-        :param options: mapping of scheduler options for `lammps`, `label` and `learn`.
+        :param options: mapping of scheduler options for `lammps`, `label` and `learn`; those of the cells of the
+            target, where they differ, as ``large`` among those of `lammps`.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         options = options or {}

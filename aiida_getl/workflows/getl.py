@@ -150,15 +150,17 @@ class GetlWorkChain(ProtocolMixin, ChildQueue, WorkChain):
         """Return a builder with the inputs of a protocol.
 
         :param codes: mapping with codes or their labels for `lammps`, `pw`, `lobster` (or `getl-cohp`), and
-            `projwfc` where the bond analysis shall rest on its projections, see `LabelWorkChain`, and `learn` where
-            the learning shall be jobs of it, not calcfunctions that block a worker of the daemon.
+            `projwfc` where the bond analysis shall rest on its projections, see `LabelWorkChain`, `learn` where
+            the learning shall be jobs of it, not calcfunctions that block a worker of the daemon, and `large` where
+            the large cell shall be made by another LAMMPS.
         :param composition: e.g. `Zr49Cu49Al2`.
         :param potential: ``SinglefileData`` of an EAM potential.
         :param seed: integer.
         :param protocol: `fast`, `balanced` or `stringent`.
         :param overrides: dictionary that is merged over the protocol's; the namespaces `melt_quench`, `large`,
             `label`, `etl_model` and `infer` take overrides of the protocols of those work chains.
-        :param options: mapping of scheduler options for `lammps`, `label` and `learn`.
+        :param options: mapping of scheduler options for `lammps`, `label` and `learn`; those of the large cell, where
+            they differ, as ``large`` among those of `lammps`.
         """
         inputs = cls.get_protocol_inputs(protocol, overrides)
         options = options or {}

@@ -14,6 +14,8 @@ from aiida_getl.workflows.melt_quench import MeltQuenchWorkChain
 
 #: What the work chain above decides for every melt-quench run.
 FROM_PARENT = ("composition", "n_atoms", "potential", "seed")
+#: Namespaces of the cells that are larger than those to label.
+LARGE = ("large", "target_melt_quench")
 
 
 def melt_quench_part(
@@ -21,20 +23,26 @@ def melt_quench_part(
 ) -> ProcessBuilder:
     """Return what all melt-quench runs of a namespace have in common.
 
-    :param codes: mapping with the code, or its label, for `lammps`.
+    :param codes: mapping with the code, or its label, for `lammps`, and perhaps another one for `large` cells.
     :param inputs: of the protocol above: the protocols of the parts, and overrides by namespace.
-    :param options: mapping of scheduler options for `lammps`.
+    :param options: mapping of scheduler options for `lammps`; those of large cells, where they differ, as ``large``
+        among them.
     """
+    own = dict(options.get("lammps") or {})
+    large = own.pop("large", None) or {}
+    code = codes["lammps"]
+    if namespace in LARGE:
+        own, code = {**own, **large}, codes.get("large", code)
     # Its number of atoms and its seed are stand-ins, which are taken out again.
     part = MeltQuenchWorkChain.get_builder_from_protocol(
-        codes["lammps"],
+        code,
         composition,
         potential,
         n_atoms=100,
         seed=1,
         protocol=inputs["protocols"][namespace],
         overrides=inputs.get(namespace),
-        options=options.get("lammps"),
+        options=own,
     )
     for name in FROM_PARENT:
         part.pop(name, None)

@@ -46,6 +46,7 @@ BOTH = [
     ("options: {label: {resources: 4}}", "options.label.resources is 4: give a mapping"),
     ("options: {lammps: {max_memory: 4}}", "options.lammps has unknown keys ['max_memory']"),
     ("options: {label: {analysis: {cores: 4}}}", "options.label.analysis has unknown keys ['cores']"),
+    ("options: {lammps: {large: {cores: 4}}}", "options.lammps.large has unknown keys ['cores']"),
     ("codes: {pw: 5}", "codes.pw is 5: give a text"),
     ("seed: true", "seed is True: give a whole number"),
     ("seed:", "seed is empty: give a whole number, or leave it out"),

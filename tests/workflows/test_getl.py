@@ -196,6 +196,28 @@ def check_cache(found, builder):
 
 @pytest.mark.slow
 @pytest.mark.engines
+def test_the_large_cell_may_have_options_and_a_code_of_its_own(builder, lammps_code, pw_code, cohp_code):
+    own = {"max_wallclock_seconds": 3600, "max_memory_kb": 4_000_000}
+    options = {"lammps": {**SERIAL, "max_wallclock_seconds": 600, "large": own}, "label": SERIAL}
+    build = builder(options=options)
+    small, large = (build[name].lammps["metadata"]["options"] for name in ("melt_quench", "large"))
+    assert small["max_wallclock_seconds"] == 600
+    assert "max_memory_kb" not in small
+    assert own.items() <= large.items()
+    assert large["resources"] == small["resources"]
+
+    codes = {"lammps": lammps_code, "pw": pw_code, "lobster": cohp_code}
+    parallel = orm.InstalledCode(
+        label="lammps-parallel",
+        computer=lammps_code.computer,
+        filepath_executable=str(lammps_code.filepath_executable),
+        default_calc_job_plugin="getl.lammps",
+    ).store()
+    build = builder(options=options, codes={**codes, "large": parallel})
+    assert build.melt_quench.lammps["code"].uuid == lammps_code.uuid
+    assert build.large.lammps["code"].uuid == parallel.uuid
+
+
 def test_a_run_that_failed_leaves_the_others(builder):
     seed = derive_seed(derive_seeds(orm.Int(5), orm.Int(2))["run_0"].value, "velocities")
     fault = f"grep -qwE '{seed}' *.in && exit 1\ntrue"
