@@ -130,6 +130,9 @@ class LobsterCalculation(CalcJob):
         "GROSSPOP.lobster",
         "MadelungEnergies.lobster",
         "SitePotentials.lobster",
+        "POLARIZATION.lobster",
+        "Valences.lobster",
+        "OxidationScores.lobster",
         "POSCAR.lobster",
         "POSCAR.lobster.vasp",
     )

@@ -179,8 +179,16 @@ class LobsterParser(Parser):
             return exit_code
         if self.report.engine is None:
             return self.exit_codes.ERROR_OUTPUT_MISSING
-        last = sanitise(said[-1].strip()[:300]) if said else "it said nothing"
-        return self.exit_codes.ERROR_ICOHPLIST_MISSING.format(reason=last)
+        return self.exit_codes.ERROR_ICOHPLIST_MISSING.format(reason=sanitise(self._complaint(said)[:300]))
+
+    def _complaint(self, said: list[str]) -> str:
+        """Return what the program itself said of a run without ICOHPs: its errors, its last warning, its last line."""
+        if errors := [line.partition("ERROR:")[2].strip() for line in said if "ERROR:" in line]:
+            return " ".join(errors)
+        if self.report.finished:
+            last = self.report.warnings[-1] if self.report.warnings else "it gave no warning"
+            return f"it finished and wrote none; {last}"
+        return said[-1].strip() if said else "it said nothing"
 
     def _early_end(self, said: Iterable[str]) -> ExitCode | None:
         """Return why a run ended early, as far as it or the scheduler said."""

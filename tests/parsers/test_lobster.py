@@ -202,6 +202,16 @@ LOBSTER = "LOBSTER v5.1.1 (g++ 9.3.0)\n"
             303,
             "k-point 1 of 4",
         ),
+        (
+            only(**{"lobsterout": LOBSTER, "lobster.out": LOBSTER + "ERROR: no such basis\nERROR: for Cu.\n\nbye\n"}),
+            303,
+            "no such basis for Cu.",
+        ),
+        (
+            {**only(), "lobsterout": FINISHED["lobsterout"].replace("abs. ch", "WARNING: odd\nWARNING: run\nabs. ch")},
+            303,
+            "it finished and wrote none; odd run",
+        ),
     ],
     ids=lambda value: value if isinstance(value, int) else "",
 )
