@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+
+#: Called with the number of finished steps, of all, and what was finished.
+Progress = Callable[[int, int, str], None]
 
 LOGGER = logging.getLogger("aiida_getl.progress")
 

@@ -186,12 +186,17 @@ def node_or_fail(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Print progress on standard error while the block runs."""
+    """Print progress on standard error while the block runs, a line a second at most."""
     start = time.monotonic()
 
     class Printer(logging.Handler):
+        last = start
+
         def emit(self, record: logging.LogRecord) -> None:
-            click.echo(f"[{clock(time.monotonic() - start):>6}] {record.getMessage()}", err=True)
+            now = time.monotonic()
+            if now - self.last >= 1.0:
+                self.last = now
+                click.echo(f"[{clock(now - start):>6}] {record.getMessage()}", err=True)
 
     printer = Printer()
     LOGGER.addHandler(printer)

@@ -163,7 +163,8 @@ def evaluate(
             )
         training = training_of(node)
         inputs = {"model": node, "dbi": find_dbi(labels)} | ({} if training is None else {"training": training})
-        outputs = run_task(evaluate_model, code, **inputs)
+        with listening():
+            outputs = run_task(evaluate_model, code, **inputs)
         found = outputs["metrics"].get_dict()
         left = f"; {found['n_seen']} that it was trained on are left out" if found["n_seen"] else ""
         click.echo(f"Tested on {found['n_unseen']} structures{left}")
@@ -211,7 +212,8 @@ def predict(
     from aiida_getl.data.model import BondModelData
 
     found = find_node(name, BondModelData)
-    predict_all(found, structures, outputs, r_max, None if code is None else get_code(code))
+    with listening():
+        predict_all(found, structures, outputs, r_max, None if code is None else get_code(code))
 
 
 def _run(builder):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.training import descriptor_of, methods
-from aiida_getl.learning.validation import Progress, TypeSplit, split_by_type
+from aiida_getl.learning.validation import TypeSplit, split_by_type
+from aiida_getl.progress import Progress
 
 #: Bonds of similar distance, among which the environment is exchanged.
 N_SIMILAR = 20

@@ -15,7 +15,8 @@ from aiida_getl.learning.selection import METHODS, select
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.training import Fit, descriptor_of
 from aiida_getl.learning.training import methods as training_methods
-from aiida_getl.learning.validation import Progress, TypeSplit, split_by_type
+from aiida_getl.learning.validation import TypeSplit, split_by_type
+from aiida_getl.progress import Progress
 
 #: Whole groups one after the other, in random order: what labelling more glasses would do.
 BY_GROUP = "by_group"

@@ -19,13 +19,11 @@ from aiida_getl.learning.blocks import Block, blocks
 from aiida_getl.learning.descriptors import from_settings
 from aiida_getl.learning.ensemble import BondEnsemble
 from aiida_getl.learning.neighbours import Images, neighbour_pairs
+from aiida_getl.progress import Progress
 from aiida_getl.structures.bonds import BondList, bond_types
 
-#: Called with the number of atoms done, and of all.
-Progress = Callable[[int, int], None]
-
 #: of the stored form; raised when a model stored before could be misread
-FORMAT = 3
+FORMAT = 4
 
 #: bonds described and predicted at a time by each thread, which bounds the memory
 CHUNK = 4096
@@ -115,7 +113,7 @@ class EtlModel:
         return_std : without, the standard deviations are NaN, no environment is flagged as novel unless an unknown
             element is near, and the prediction takes less time
         n_threads : as many as there are processors by default; the numbers do not depend on it
-        progress : called with the number of atoms done and of all
+        progress : called with the number of atoms done and of all, and ``atoms``
 
         Returns
         -------
@@ -152,13 +150,13 @@ class EtlModel:
         ------
         Prediction of the bonds whose first atom is in the block; every bond once.
         """
-        reach = from_settings(self.descriptor).reach(self.r_max if r_max is None else float(r_max))
+        r_max = self.r_max if r_max is None else float(r_max)
+        reach = from_settings(self.descriptor).reach(r_max)
         done = 0
-        for block in blocks(atoms, self.r_max if r_max is None else float(r_max), max(reach, STRANGE_REACH)):
-            yield self._predict_block(block, self.r_max if r_max is None else float(r_max), return_std, n_threads)
+        for block in blocks(atoms, r_max, max(reach, STRANGE_REACH)):
+            tell = _teller(progress, done, block.n_core, len(atoms))
+            yield self._predict_block(block, r_max, return_std, n_threads, tell)
             done += block.n_core
-            if progress is not None:
-                progress(done, len(atoms))
 
     def predict_frames(
         self, frames: Iterable[Atoms], r_max: float | None = None, return_std: bool = True, n_threads: int | None = None
@@ -167,7 +165,10 @@ class EtlModel:
         for atoms in frames:
             yield self.predict(atoms, r_max, return_std, n_threads)
 
-    def _predict_block(self, block: Block, r_max: float, return_std: bool, n_threads: int | None) -> Prediction:
+    def _predict_block(
+        self, block: Block, r_max: float, return_std: bool, n_threads: int | None, tell: Callable[[float], None]
+    ) -> Prediction:
+        """Predict a block; ``tell`` is called with the share of its bonds that is done."""
         bonds, n = block.local, len(block.local)
         types = bond_types(block.atoms.get_chemical_symbols(), bonds)
         mean, std = np.full(n, np.nan), np.full(n, np.nan)
@@ -201,7 +202,9 @@ class EtlModel:
 
         # Each thread has its own bonds, and BLAS none of its own: so the numbers are the same with one thread or more.
         with threadpool_limits(1), ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0))) as pool:
-            list(pool.map(predict, range(0, len(rows), CHUNK)))
+            starts = range(0, len(rows), CHUNK)
+            for done, _ in enumerate(pool.map(predict, starts), start=1):
+                tell(done / len(starts))
         return Prediction(block.bonds, types, mean, std, outside, ~known, novel, r_max)
 
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
@@ -254,6 +257,16 @@ class EtlModel:
             settings=attributes["settings"],
             seed=int(attributes["seed"]),
         )
+
+
+def _teller(progress: Progress | None, done: int, n: int, n_atoms: int) -> Callable[[float], None]:
+    """Return what tells that, after ``done`` atoms, some share of the next ``n`` is done."""
+
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress(done + round(share * n), n_atoms, "atoms")
+
+    return tell
 
 
 def _near(atoms: Atoms, which: NDArray[np.bool_], reach: float, bonds: BondList) -> NDArray[np.bool_]:

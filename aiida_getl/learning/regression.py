@@ -192,8 +192,8 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         return mean, self.widening_ * np.sqrt(latent**2 + noise**2)
 
     def latent(self, X: NDArray, return_std: bool = True) -> tuple[NDArray, NDArray, NDArray]:
-        """Return (mean, std, novelty), (n,) each: strength in eV, its standard deviation without noise, and the share
-        of the prior variance that the training bonds leave: 0 at a training bond, 1 far from all.
+        """Return (mean, std, novelty), (n,) each: strength in eV, its standard deviation without noise, and what the
+        training bonds leave of the prior variance over what they take away: 0 at one of them, large far from all.
 
         Without ``return_std`` the last two are NaN.
         """
@@ -210,7 +210,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
                 prior = self.kernel_.diag(chunk)
                 variance = np.maximum(prior - np.einsum("ij,ij->j", V, V), 0.0)
                 std[part] = scale * np.sqrt(variance)
-                novelty[part] = variance / prior
+                novelty[part] = _novelty(variance, prior)
         return mean, std, novelty
 
     def reduced(self, X: NDArray) -> NDArray[np.float64]:
@@ -248,7 +248,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
                 variance = diagonal - np.einsum("ij,ij->j", W, W) + np.einsum("ij,ij->j", V, V)
                 mean[part] = self.mean_(distance[part]) + scale[part] * (weights @ W)
                 std[part] = scale[part] * np.sqrt(np.maximum(variance, 0.0))
-                novelty[part] = np.maximum(variance, 0.0) / diagonal
+                novelty[part] = _novelty(np.maximum(variance, 0.0), diagonal)
         return mean, std, novelty
 
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:
@@ -343,6 +343,11 @@ class BondRegressor(RegressorMixin, BaseEstimator):
             warnings.simplefilter("ignore", ConvergenceWarning)
             process.fit(X, residual)
         self.kernel_, self.noise_ = process.kernel_.k1, float(process.kernel_.k2.noise_level)
+
+
+def _novelty(variance: NDArray, prior: NDArray) -> NDArray[np.float64]:
+    """Return variances over what they are smaller than the prior's; without a bound, so that a multiple can be met."""
+    return variance / np.maximum(prior - variance, 1e-12 * prior)
 
 
 def _principal_axes(descriptors: NDArray[np.float64], max_axes: int) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from aiida_getl.learning.descriptors import EndAtomSoap, from_settings
 from aiida_getl.learning.metrics import regression_metrics
 from aiida_getl.learning.model import EtlModel
 from aiida_getl.learning.training import descriptor_of, methods, within_reach
+from aiida_getl.progress import Progress
 from aiida_getl.structures.bonds import BondList
 
 
@@ -41,7 +42,11 @@ class Transfer:
 
 
 def evaluate(
-    model: EtlModel, table: BondTable, structures: Sequence[Atoms], training: BondTable | None = None
+    model: EtlModel,
+    table: BondTable,
+    structures: Sequence[Atoms],
+    training: BondTable | None = None,
+    progress: Progress | None = None,
 ) -> Transfer:
     """Predict labelled bonds with a trained model.
 
@@ -52,6 +57,7 @@ def evaluate(
     structures : those of the table, in its order
     training : the bonds that the model was trained on; with them the distance alone and, if they have its descriptor,
         the published method stand in the same table
+    progress : called after each structure
 
     Raises
     ------
@@ -63,7 +69,8 @@ def evaluate(
         raise ValueError(f"none of the {len(table)} bonds is within the model's reach of {model.r_max} Å")
     near = table.select(rows)
     mean, std = np.full(len(near), np.nan), np.full(len(near), np.nan)
-    for number in np.unique(near.structure):
+    tested = np.unique(near.structure)
+    for done, number in enumerate(tested, start=1):
         mine = np.flatnonzero(near.structure == number)
         prediction = model.predict(structures[number])
         place = {key: k for k, key in enumerate(prediction.bonds.keys())}
@@ -72,6 +79,8 @@ def evaluate(
         found = np.array([place.get(key, -1) for key in labelled])
         mean[mine[found >= 0]] = prediction.mean[found[found >= 0]]
         std[mine[found >= 0]] = prediction.std[found[found >= 0]]
+        if progress is not None:
+            progress(done, len(tested), "structures")
     known = np.isfinite(mean)
     skipped = {
         name: model.untrained.get(name, "the model was not trained for it")

@@ -14,7 +14,8 @@ from aiida_getl.learning.metrics import regression_metrics
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.splits import folds, group_labels
 from aiida_getl.learning.training import descriptor_of, grouping, methods, within_reach
-from aiida_getl.learning.validation import Progress, Validation, split_by_type
+from aiida_getl.learning.validation import Validation, split_by_type
+from aiida_getl.progress import Progress
 
 #: These decide what is tested, or come with the data: candidates that differ in them cannot be compared.
 SAME_FOR_ALL = ("r_max", "min_bonds", "group_by", "max_folds", "learning_curve", "descriptor")

@@ -14,9 +14,9 @@ from aiida_getl.learning.metrics import regression_metrics
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.splits import folds, group_labels
 from aiida_getl.learning.training import Fit, descriptor_of, grouping, methods, within_reach
+from aiida_getl.progress import Progress
 
 #: Called with the number of finished steps, the number of all, and what was finished.
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from aiida_getl.learning.settings import complete_settings
 from aiida_getl.learning.training import train
 from aiida_getl.learning.transfer import describe_again, evaluate
 from aiida_getl.learning.tuning import tune_and_judge
-from aiida_getl.learning.validation import Progress, validate
+from aiida_getl.learning.validation import validate
+from aiida_getl.progress import Progress
 from aiida_getl.runner import files
 
 
@@ -96,13 +97,13 @@ def _tune(folder: Path, job: dict[str, Any], progress: Progress) -> None:
 def _evaluate(folder: Path, job: dict[str, Any], progress: Progress) -> None:
     training = files.read_table(folder, "training") if job["training"] else None
     table, structures = files.read_table(folder, "table"), files.read_structures(folder, "structures")
-    result = evaluate(files.read_model(folder, "model"), table, structures, training)
+    result = evaluate(files.read_model(folder, "model"), table, structures, training, progress)
     files.write(folder, files.RESULT, *result.to_arrays())
 
 
 def _predict(folder: Path, job: dict[str, Any], progress: Progress) -> None:
     (atoms,) = files.read_structures(folder, "structures")
-    prediction = files.read_model(folder, "model").predict(atoms, job["r_max"])
+    prediction = files.read_model(folder, "model").predict(atoms, job["r_max"], progress=progress)
     files.write_records(folder, files.RESULT, BondRecords.from_prediction(prediction))
 
 

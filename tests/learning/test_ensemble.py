@@ -94,3 +94,15 @@ def test_equal_bonds_of_a_crystal_can_be_learnt(data):
     )
     np.testing.assert_allclose(mean, 0.7, atol=2e-3)
     assert (std > 0.002).all()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_few_bonds_still_tell_what_is_new(data, seed):
+    X, y, structure = data
+    X = X[:, np.r_[0, 1 + N_SCREENING + N_DENSITY : X.shape[1]]]
+    few = np.random.default_rng(seed).choice(np.flatnonzero(structure < 5), 8, replace=False)
+    fitted = BondEnsemble().fit(X[few], y[few], structure[few] // 3)
+    strange = X[few].copy()
+    strange[:, 1:] = np.roll(strange[:, 1:], X.shape[1] // 2, axis=1)  # as long as before, and unlike all
+    assert fitted.predict_bonds(strange).novel.all()
+    assert not fitted.predict_bonds(X[few]).novel.any()

@@ -47,8 +47,8 @@ def test_blocks_threads_and_frames_give_the_same(model, make_cell, monkeypatch):
     np.testing.assert_array_equal(model.predict(atoms, 3.6, n_threads=3).std, whole.std)
     monkeypatch.setattr("aiida_getl.learning.blocks.BLOCK_ATOMS", 50)
     seen = []
-    parts = model.predict(atoms, 3.6, progress=lambda done, of: seen.append((done, of)))
-    assert seen[-1] == (120, 120)
+    parts = model.predict(atoms, 3.6, progress=lambda *step: seen.append(step))
+    assert seen[-1] == (120, 120, "atoms")
     assert len(seen) > 2
     assert parts.bonds.keys() == whole.bonds.keys()
     np.testing.assert_array_equal(parts.type, whole.type)

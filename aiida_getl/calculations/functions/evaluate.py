@@ -4,6 +4,7 @@ from aiida.engine import ExitCode, calcfunction
 
 from aiida_getl.data.results import metrics_nodes, unseen_labels
 from aiida_getl.learning.transfer import evaluate as evaluate_table
+from aiida_getl.progress import report
 
 
 @calcfunction
@@ -19,7 +20,7 @@ def evaluate(model, dbi, training=None):
     try:
         table, structures, counts = unseen_labels(dbi, training)
         trained_on = None if training is None else training.get_table()
-        result = evaluate_table(model.get_model(), table, structures, trained_on)
+        result = evaluate_table(model.get_model(), table, structures, trained_on, report)
     except ValueError as exception:
         return ExitCode(401, str(exception))
     arrays, attributes = result.to_arrays()

@@ -4,6 +4,7 @@ from aiida.engine import ExitCode, calcfunction
 
 from aiida_getl.data.results import bonds_of_prediction, to_atoms
 from aiida_getl.exchange.predictions import BondRecords
+from aiida_getl.progress import report
 
 
 @calcfunction
@@ -18,7 +19,7 @@ def predict(model, structure, settings):
     """
     try:
         atoms = to_atoms(structure, settings.get("frame"))
-        prediction = model.get_model().predict(atoms, settings.get("r_max"))
+        prediction = model.get_model().predict(atoms, settings.get("r_max"), progress=report)
     except ValueError as exception:
         return ExitCode(401, str(exception))
     try:

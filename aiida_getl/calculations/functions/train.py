@@ -8,7 +8,7 @@ from aiida_getl.learning.training import train as train_table
 
 #: Of the models made here, as in :mod:`aiida_getl.learning.model` (a test compares). It is written out since AiiDA keys
 #: its cache by the text of this file: so a model of an earlier format, which nothing here reads, is not taken from it.
-MODEL_FORMAT = 3
+MODEL_FORMAT = 4
 
 
 @calcfunction
