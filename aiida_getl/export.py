@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from aiida import orm
 from aiida_getl import __version__
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.import_dataset import import_dataset
+from aiida_getl.data.bonds import same_scale
 from aiida_getl.data.dbi import DbiData
 from aiida_getl.exchange.bnd_writer import write_databases
-from aiida_getl.exchange.dataset import LabelledStructure, write_database, write_folder
+from aiida_getl.exchange.dataset import MADE, LabelledStructure, write_database, write_folder
 from aiida_getl.exchange.label import sha256
 from aiida_getl.exchange.lobster_writer import write_lobster_folders
 from aiida_getl.learning.transfer import bonds_of
@@ -54,10 +56,17 @@ def describe(dbi: DbiData, licence: str | None, citation: str | None) -> dict[st
         "compositions": attributes.get("compositions"),
         "method": attributes.get("method"),
         "descriptors": dbi.descriptors,
+        "labels": [_how_made(entry["label_id"]) for entry in dbi.structures],
         "left_out": dbi.left_out,
         "settings": settings,
         "provenance": "identifier, structure_id and label_id are UUIDs in the provenance graph of AiiDA",
     }
+
+
+def _how_made(label_id: str) -> dict[str, Any]:
+    """Return how a label was made, as far as it says."""
+    attributes = orm.load_node(label_id).base.attributes
+    return {name: attributes.get(name) for name in MADE if name in attributes}
 
 
 def export_dbi(dbi: DbiData, target: Path, layout: str, licence: str | None, citation: str | None) -> list[Path]:
@@ -101,21 +110,33 @@ def import_exported(path: Path, group: orm.Group, settings: dict[str, Any]) -> t
     outputs = {link.link_label: link.node for link in process.base.links.get_outgoing(node_class=orm.Data).all()}
     structures: dict[str, dict[str, orm.Data]] = {}
     bonds: dict[str, dict[str, orm.Data]] = {}
-    for name, label in outputs.items():
-        kind, number = name.split("_")
-        if kind == "bonds":
-            info = label.base.attributes.get("exported")
-            bonds.setdefault(info["run"], {})[info["sub_run"]] = label
-            structures.setdefault(info["run"], {})[info["sub_run"]] = outputs[f"structure_{number}"]
+    left_out = outputs.pop("left_out", None)
+    for number in range(len(outputs) // 2):
+        label, structure = outputs[f"bonds_{number}"], outputs[f"structure_{number}"]
+        info = label.base.attributes.get("exported")
+        run = _free_run(bonds, info["run"], info["sub_run"])
+        bonds.setdefault(run, {})[info["sub_run"]] = label
+        structures.setdefault(run, {})[info["sub_run"]] = structure
+    methods = [label.method for cells in bonds.values() for label in cells.values()]
+    if not all(same_scale(method, methods[0]) for method in methods):
+        # Whoever made the database that was exported asked for it.
+        settings = settings | {"mixed_methods": True}
     known = [node for node in group.nodes if isinstance(node, DbiData) and _made_of(node) == _uuids(bonds)]
     for dbi in known:
         if dbi.creator.inputs.settings.get_dict() == settings:
             return dbi, False
-    dbi, builder = build_dbi.run_get_node(settings=orm.Dict(settings), structures=structures, bonds=bonds)
+    missing = {"left_out": left_out} if left_out else {}
+    dbi, builder = build_dbi.run_get_node(settings=orm.Dict(settings), structures=structures, bonds=bonds, **missing)
     if not builder.is_finished_ok:
         raise ValueError(builder.exit_message)
     group.add_nodes([dbi])
     return dbi, True
+
+
+def _free_run(bonds: dict[str, dict[str, orm.Data]], run: str, sub_run: str) -> str:
+    """Return a run of this name, or with a number, that has no such sub-run yet: merged databases have several."""
+    names = (run if number == 1 else f"{run}_{number}" for number in count(1))
+    return next(name for name in names if sub_run not in bonds.get(name, {}))
 
 
 def _uuids(bonds: dict[str, dict[str, orm.Data]]) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from aiida import orm
@@ -57,6 +58,7 @@ def collect(
             "composition": structures[run][sub_run].get_formula(),
             "structure_id": structures[run][sub_run].uuid,
             "label_id": label.uuid,
+            **_origin(label),
         }
         tables.append(table_of_structure(cell, labelled, label.get_strength(), metadata))
     for run, reasons in sorted(failures.items()):
@@ -68,6 +70,16 @@ def collect(
     table = table.select(np.argsort(table.type, kind="stable"))
     descriptors = default_descriptors(sorted({symbol for cell in cells for symbol in cell.symbols}))
     return Collection(table, cells, descriptors, method, left_out)
+
+
+def _origin(label: BondStrengthsData) -> dict[str, str]:
+    """Return the UUID that a label had where it was exported, if it was."""
+    exported = label.base.attributes.get("exported", {})
+    origin = exported.get("origin_id") or exported.get("label_id")
+    try:
+        return {"origin_id": str(UUID(origin))}
+    except (TypeError, ValueError):
+        return {}
 
 
 def _one_method(methods: list[tuple[str, dict[str, Any]]], settings: Mapping[str, Any]) -> dict[str, Any]:

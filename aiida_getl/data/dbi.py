@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,14 @@ def mixture(methods: list[dict[str, Any]]) -> dict[str, Any]:
     return {"mixed": parts}
 
 
+def origin_of(entry: Mapping[str, Any]) -> str:
+    """Return the UUID by which a label of ``structures`` is known in any profile.
+
+    A label that came back from an export is a new node, whose ``origin_id`` is the UUID of the one that was exported.
+    """
+    return entry.get("origin_id") or entry["label_id"]
+
+
 class DbiData(orm.ArrayData):
     """Labelled bonds with their descriptors, kept per bond type.
 
@@ -34,7 +43,8 @@ class DbiData(orm.ArrayData):
     ``atom_i``, ``atom_j`` (n,), ``translation`` (n, 3), ``structure`` (n,) and ``descriptor_<kind>`` (n, features).
     Rows are counted from 0 through the bond types in alphabetical order.
 
-    Attributes: ``structures`` (of each, the UUIDs of structure and label, run, sub-run and composition),
+    Attributes: ``structures`` (of each, the UUIDs of structure and label, run, sub-run and composition; see also
+    :func:`origin_of`),
     ``bond_types`` (number of bonds of each), ``descriptors`` (their settings by kind), ``method`` (what made the
     labels), ``left_out`` (what is missing, each with its reason), ``n_bonds``, ``n_structures``, ``units``.
     """

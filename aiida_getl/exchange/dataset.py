@@ -41,6 +41,8 @@ COLUMNS = {
     "distance_A": "Å",
     "strength_eV": "eV",
 }
+#: What the metadata say of each label, see :class:`aiida_getl.data.bonds.BondStrengthsData`.
+MADE: dict[str, type] = {"method": dict, "spilling": float, "calculation": dict}
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,42 @@ def write_folder(folder: Path, structures: list[LabelledStructure], metadata: di
     content = {**metadata, **_described(structures), "sha256": sums}
     (folder / METADATA).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return [*files, folder / METADATA]
+
+
+def labels_of(metadata: dict[str, Any], n_structures: int) -> list[dict[str, Any]]:
+    """Return what the metadata say of how each label was made, which is :data:`MADE`; at least the method.
+
+    Raises
+    ------
+    ValueError
+        If they say it of another number of labels, or not in these terms.
+    """
+    labels = metadata.get("labels", [{}] * n_structures)
+    if not isinstance(labels, list) or len(labels) != n_structures:
+        raise ValueError(f"the metadata need one entry of `labels` for each of {n_structures} structures")
+    found = []
+    for number, label in enumerate(labels):
+        made = {"method": metadata.get("method", {}), **label} if isinstance(label, dict) else {}
+        for name, kind in MADE.items():
+            if not isinstance(made.get(name, kind()), kind) or not made:
+                raise ValueError(f"the metadata of label {number} are {label!r}: `{name}` is not of {kind.__name__}")
+        found.append({name: made[name] for name in MADE if name in made})
+    return found
+
+
+def left_out_of(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the structures that are left out, with their reasons; bonds that labels do not list are found anew.
+
+    Raises
+    ------
+    ValueError
+        For entries without run, sub-run or reason.
+    """
+    entries = metadata.get("left_out", [])
+    for entry in entries:
+        if not isinstance(entry, dict) or not {"run", "sub_run", "reason"} <= set(entry):
+            raise ValueError(f"the metadata have {entry!r} in `left_out`, which takes a run, a sub_run and a reason")
+    return [entry for entry in entries if "n_bonds" not in entry]
 
 
 def is_exported(path: Path) -> bool:

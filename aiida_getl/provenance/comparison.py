@@ -12,7 +12,7 @@ from aiida.common.exceptions import NotExistent
 from aiida.common.links import LinkType
 
 from aiida_getl.data.bonds import BondStrengthsData
-from aiida_getl.data.dbi import DbiData
+from aiida_getl.data.dbi import DbiData, origin_of
 from aiida_getl.data.model import BondModelData
 from aiida_getl.provenance.words import Item, describe
 
@@ -178,7 +178,7 @@ def _labels(node: orm.Data) -> dict[str, dict[str, Any]]:
     names = ("run", "sub_run", "composition")
     # Databases in the original format have one node of files for all.
     return {
-        f"{entry['label_id']} {entry['run']} {entry['sub_run']}": {
+        f"{origin_of(entry)} {entry['run']} {entry['sub_run']}": {
             **{name: entry[name] for name in names},
             "label": entry["label_id"],
         }

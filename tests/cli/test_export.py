@@ -48,6 +48,69 @@ def test_what_is_exported_comes_back(campaign, call, tmp_path, name):
     assert f"{target} exists already" in output
 
 
+def test_how_labels_were_made_and_what_is_left_out_come_back(campaign, call, tmp_path):
+    label = next(iter(campaign.labels.values()))
+    assert label.base.attributes.get("spilling") == 0.016
+    lists = tmp_path / "lists"
+    call("dbi", "export", campaign.dbi.pk, lists, "--format", "lobster")
+    damaged = lists / "pairs.csv"
+    rows = damaged.read_text().splitlines()
+    missing = rows[1].split(",")
+    (lists / missing[1]).write_text("nothing")
+    status, output = call("dbi", "import", damaged, "--label", "one short")
+    assert status == 0, output
+    short = orm.QueryBuilder().append(DbiData, filters={"label": "one short"}).first(flat=True)
+    (gone,) = short.left_out
+    for source, name in ((campaign.dbi, "all"), (short, "short"), (short, "short.db")):
+        assert call("dbi", "export", source.pk, tmp_path / name)[0] == 0
+        status, output = call("dbi", "import", tmp_path / name, "--label", f"{name} again")
+        assert status == 0, output
+        found = orm.QueryBuilder().append(DbiData, filters={"label": f"{name} again"}).first(flat=True)
+        assert found.left_out == ([gone] if source is short else [])
+        for entry, other in zip(found.structures, source.structures, strict=True):
+            one, two = (orm.load_node(each["label_id"]).base.attributes for each in (entry, other))
+            for kept in ("method", "spilling", "calculation"):
+                assert one.get(kept, None) == two.get(kept, None)
+
+
+def test_a_label_that_came_back_is_the_same_label(campaign, call, tmp_path):
+    call("dbi", "export", campaign.dbi.pk, tmp_path / "once")
+    call("dbi", "import", tmp_path / "once", "--label", "once")
+    call("dbi", "export", "once", tmp_path / "twice")
+    call("dbi", "import", tmp_path / "twice", "--label", "twice")
+    status, output = call("dbi", "merge", campaign.dbi.pk, "twice", "--label", "merged")
+    assert status == 0, output
+    assert f"of {len(campaign.dbi.structures)} structures" in output
+    status, output = call("query", "compare", campaign.dbi.pk, "twice", "--json")
+    assert status == 0, output
+    assert json.loads(output)["labels_in_both"] == len(campaign.dbi.structures)
+    label = next(iter(campaign.labels.values()))
+    status, output = call("query", "invalidate", label.pk, "--reason", "a wrong cut-off")
+    assert status == 0, output
+    status, output = call("dbi", "merge", "twice", campaign.dbi.pk, "--label", "cleaned")
+    call("query", "invalidate", label.pk, "--undo")
+    assert status == 0, output
+    cleaned = orm.QueryBuilder().append(DbiData, filters={"label": "cleaned"}).first(flat=True)
+    assert len(cleaned.structures) == len(campaign.dbi.structures) - 1
+    assert {entry["reason"] for entry in cleaned.left_out} == {"marked as faulty: a wrong cut-off"}
+
+
+def test_runs_of_one_name_come_back_apart(campaign, call, write_sub_run, tmp_path):
+    """As of two campaigns that were merged."""
+    write_sub_run(tmp_path / "other", sub_run=0, run=1, composition="Cu46Zr54")
+    call("dbi", "import", tmp_path / "other", "--label", "other")
+    status, output = call("dbi", "merge", campaign.dbi.pk, "other", "--label", "both")
+    assert status == 0, output
+    call("dbi", "export", "both", tmp_path / "both")
+    status, output = call("dbi", "import", tmp_path / "both", "--label", "both again")
+    assert status == 0, output
+    both, again = (
+        orm.QueryBuilder().append(DbiData, filters={"label": name}).first(flat=True) for name in ("both", "both again")
+    )
+    assert again.bond_types == both.bond_types
+    assert again.base.attributes.get("n_structures") == 5
+
+
 def test_folder_says_what_it_is(campaign, call, tmp_path):
     status, output = call("dbi", "export", campaign.dbi.pk, tmp_path / "d")
     assert status == 0

@@ -11,6 +11,8 @@ from ase.io import read
 from aiida_getl.exchange.dataset import (
     LabelledStructure,
     is_exported,
+    labels_of,
+    left_out_of,
     read_database,
     read_folder,
     write_database,
@@ -61,6 +63,21 @@ def test_folder_has_all_digits(structures, tmp_path):
     assert metadata["n_bonds"] == sum(len(item.bonds) for item in structures)
     with pytest.raises(FileExistsError):
         write_folder(folder, structures, {})
+
+
+def test_what_the_metadata_say_of_labels():
+    method = {"engine": "getl-cohp"}
+    metadata = {"method": method, "labels": [{"spilling": 0.01}, {"method": {"engine": "x"}, "n_bonds": 3}]}
+    assert labels_of(metadata, 2) == [{"method": method, "spilling": 0.01}, {"method": {"engine": "x"}}]
+    assert labels_of({}, 2) == [{"method": {}}, {"method": {}}]
+    for labels in ({}, [{}], [{}, []], [{}, {"spilling": "1 %"}], [{"method": "LOBSTER"}, {}]):
+        with pytest.raises(ValueError, match="the metadata"):
+            labels_of({"labels": labels}, 2)
+    gone = {"run": "a", "sub_run": "b", "reason": "it did not converge"}
+    assert left_out_of({"left_out": [gone, {**gone, "n_bonds": 4}]}) == [gone]
+    for entry in ("a b", {"run": "a"}):
+        with pytest.raises(ValueError, match="left_out"):
+            left_out_of({"left_out": [entry]})
 
 
 def test_other_programs_read_the_folder(structures, tmp_path):

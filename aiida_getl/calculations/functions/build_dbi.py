@@ -10,11 +10,12 @@ from aiida_getl.learning.transfer import describe_again
 
 
 @calcfunction
-def build_dbi(settings, **namespaces):
+def build_dbi(settings, left_out=None, **namespaces):
     """Return the database of interactions of labelled structures.
 
     :param settings: ``Dict``, settings of the learning; of these ``r_max`` in Å. With ``mixed_methods`` true, labels
         of different methods are joined although they are on different scales.
+    :param left_out: ``List`` of what is known to be missing otherwise, with run, sub-run and reason, to keep on record.
     :param namespaces: ``structures`` (``StructureData``) and ``bonds`` (their labels, ``getl.bonds``), each by run and
         sub-run, and perhaps ``failures`` (``Dict`` with a ``reason``) for sub-runs without a label.
     """
@@ -25,6 +26,5 @@ def build_dbi(settings, **namespaces):
     except ValueError as exception:
         return ExitCode(401, str(exception))
     descriptors = {each["kind"]: describe_again(found.table, found.structures, each) for each in found.descriptors}
-    return DbiData.from_table(
-        replace(found.table, descriptors=descriptors), found.descriptors, found.method, found.left_out
-    )
+    missing = found.left_out + (left_out.get_list() if left_out else [])
+    return DbiData.from_table(replace(found.table, descriptors=descriptors), found.descriptors, found.method, missing)

@@ -8,7 +8,7 @@ from aiida.common.exceptions import NotExistent
 from aiida.engine import ExitCode, calcfunction
 
 from aiida_getl.data.bonds import common_method, same_scale, scale_difference
-from aiida_getl.data.dbi import DbiData, mixture
+from aiida_getl.data.dbi import DbiData, mixture, origin_of
 from aiida_getl.learning.dataset import concatenate
 from aiida_getl.learning.transfer import describe_again
 
@@ -49,8 +49,14 @@ def merge_dbi(settings, leave_out=None, **dbis):
     for kind, own in wanted.items():
         if any({**node.descriptors[kind], "species": species} != own for node in nodes):
             return ExitCode(403, f"the settings of the descriptor {kind!r} differ between the databases")
-    # What is left out counts as seen from the start.
-    tables, seen, left_out = [], set(reasons), []
+    # What is left out counts as seen from the start, under whichever of its UUIDs it was named.
+    faults = {
+        origin_of(entry): reasons[entry["label_id"]]
+        for node in nodes
+        for entry in node.structures
+        if entry["label_id"] in reasons
+    }
+    tables, seen, left_out = [], set(faults), []
     for node in nodes:
         try:
             table = _described(_new_labels(node.get_table(), seen), node, wanted)
@@ -60,13 +66,13 @@ def merge_dbi(settings, leave_out=None, **dbis):
                 f"the databases know different elements, and the bonds of <{node.pk}> cannot be described again: "
                 f"{exception}",
             )
-        seen |= {entry["label_id"] for entry in table.structures}
+        seen |= {origin_of(entry) for entry in table.structures}
         if len(table):
             tables.append(table)
         faulty = [
-            {"run": entry["run"], "sub_run": entry["sub_run"], "reason": reasons[entry["label_id"]]}
+            {"run": entry["run"], "sub_run": entry["sub_run"], "reason": faults[origin_of(entry)]}
             for entry in node.structures
-            if entry["label_id"] in reasons
+            if origin_of(entry) in faults
         ]
         left_out += [entry for entry in [*node.left_out, *faulty] if entry not in left_out]
     if not tables:
@@ -79,7 +85,7 @@ def merge_dbi(settings, leave_out=None, **dbis):
 
 def _new_labels(table, seen):
     """Return the table of those of its structures whose labels have not been seen."""
-    new = np.array([entry["label_id"] not in seen for entry in table.structures], dtype=bool)
+    new = np.array([origin_of(entry) not in seen for entry in table.structures], dtype=bool)
     rows = table.select(new[table.structure])
     return replace(
         rows,
