@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiida_getl.exchange.label import ROLES, read_label
 from aiida_getl.exchange.sources import Problem, Source, identifier, walk
-from aiida_getl.structures.deformation import AS_QUENCHED
+from aiida_getl.structures.deformation import AS_QUENCHED, PUBLISHED_SUBRUNS
 
 #: Names of lists. What stands before, as in ``glass1.ICOHPLIST.lobster``, is that of the structure beside it.
 _LIST = re.compile(r"(?:(?P<stem>.+)[._-])?ICOHPLIST\.lobster(?:\.gz)?", re.IGNORECASE)
@@ -129,7 +129,8 @@ def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
     """Find every ICOHPLIST.lobster with a structure beside it, in or below a folder.
 
     A folder holds one list, or several that are named like their structures (``a.xyz``, ``a.ICOHPLIST.lobster``). Each
-    structure is a glass of its own, named after its folder or file; names that would be the same get the start of a
+    structure is a glass of its own, named after its folder or file, unless that has the name of a deformation
+    (``glass/shear_xy``): then it is a sub-run of the folder above. Names that would be the same get the start of a
     checksum of the path. Links are followed, hidden files are not looked at.
 
     Returns
@@ -162,11 +163,12 @@ def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
                 looked_for = ", ".join(_STRUCTURES) if stem is None else f"a structure called {stem}"
                 problems.append(Problem(path, f"no structure beside it: looked for {looked_for}"))
                 continue
-            relative = folder.relative_to(directory).as_posix()
-            run = "_".join(part for part in (relative.strip("."), stem) if part) or directory.resolve().name
+            parts = [*folder.relative_to(directory).parts, *([stem] if stem else [])]
+            deformed = bool(parts) and parts[-1] in (AS_QUENCHED, *PUBLISHED_SUBRUNS)
+            sub_run = parts.pop() if deformed else AS_QUENCHED
             structure, note = likeliest(mine, path)
             try:
-                source = pair(structure, path, run=run)
+                source = pair(structure, path, run="_".join(parts) or directory.resolve().name, sub_run=sub_run)
             except ValueError as exception:
                 problems.append(Problem(path, str(exception)))
                 continue
@@ -210,10 +212,10 @@ def _fits(structure: Path, icohplist: Path) -> bool:
 
 def _told_apart(sources: list[Source], directory: Path) -> list[Source]:
     """Return the structures with the start of a checksum of the path in names that would be the same."""
-    counts = Counter(source.run for source in sources)
+    counts = Counter((source.run, source.sub_run) for source in sources)
     result = []
     for source in sources:
-        if counts[source.run] > 1:
+        if counts[source.run, source.sub_run] > 1:
             path = source.files["icohplist"].relative_to(directory).as_posix()
             source = replace(source, run=f"{source.run}_{hashlib.sha256(path.encode()).hexdigest()[:8]}")
         result.append(source)

@@ -146,6 +146,22 @@ def test_links_are_followed_and_hidden_files_are_not_looked_at(folder, tmp_path)
     assert [source.run for source in find_pairs(tmp_path)[0]] == ["kept_one"]
 
 
+def test_deformations_belong_to_the_glass_above(folder, tmp_path):
+    """Or else near copies would test each other."""
+    for seed, name in enumerate(("a/as_quenched", "a/shear_xy", "b")):
+        folder(name, seed)
+    sources, _ = find_pairs(tmp_path)
+    assert [(source.run, source.sub_run) for source in sources] == [
+        ("a", "as_quenched"),
+        ("a", "shear_xy"),
+        ("b", "as_quenched"),
+    ]
+    assert [(source.run, source.sub_run) for source in find_pairs(tmp_path / "a")[0]] == [
+        ("a", "as_quenched"),
+        ("a", "shear_xy"),
+    ]
+
+
 def test_names_that_would_be_the_same(folder, tmp_path):
     """They stop nothing, nor does a list that is there packed, too."""
     for seed, name in enumerate(("T-300", "T_300", "b")):
