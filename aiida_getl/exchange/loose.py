@@ -32,8 +32,8 @@ def pair(
 ) -> Source:
     """Return a structure with its list of ICOHPs.
 
-    ``lobsterout`` and ``lobsterin`` are taken from the folder of the list where they are not given, and so is an only
-    ``*.scf.in``.
+    ``lobsterout``, ``lobsterin`` and an only ``*.scf.in`` are taken from the folder of the list where they are not
+    given; where the folder has other lists, too, those named like the list are: ``a.lobsterout``, ``a.scf.in``.
 
     Parameters
     ----------
@@ -52,18 +52,27 @@ def pair(
     for role, path in files.items():
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path} ({role})")
-    for role in ("lobsterout", "lobsterin"):
-        beside = [icohplist.parent / f"{role}{packed}" for packed in ("", ".gz")]
-        present = [path for path in beside if path.is_file()]
-        if present:
-            files.setdefault(role, present[0])
-    inputs = sorted(icohplist.parent.glob("*.scf.in"))
-    if "scf_input" not in files and len(inputs) == 1:
-        files["scf_input"] = inputs[0]
+    files = _beside(icohplist) | files
     if run is None:
         stem = _stem(structure)
         run = structure.resolve().parent.name if stem in ("POSCAR", "CONTCAR", "structure") else stem
     return Source(run=identifier(run), sub_run=identifier(sub_run), files=files)
+
+
+def _beside(icohplist: Path) -> dict[str, Path]:
+    """Return what belongs to a list in its folder, by role."""
+    match = _LIST.fullmatch(icohplist.name)
+    prefix = icohplist.name[: match.end("stem") + 1] if match and match["stem"] else ""
+    alone = not prefix or sum(is_list(path.name) for path in icohplist.parent.iterdir()) == 1
+    inputs = sorted(icohplist.parent.glob("*.scf.in"))
+    files = {"scf_input": inputs[0]} if alone and len(inputs) == 1 else {}
+    for role, name in (("lobsterout", "lobsterout"), ("lobsterin", "lobsterin"), ("scf_input", "scf.in")):
+        named = [f"{prefix}{name}", f"{prefix}{name}.gz"] if prefix else []
+        plain = [name, f"{name}.gz"] if alone else []
+        present = [path for path in (icohplist.parent / other for other in (*named, *plain)) if path.is_file()]
+        if present:
+            files[role] = present[0]
+    return files
 
 
 def read_manifest(path: Path) -> list[Source]:

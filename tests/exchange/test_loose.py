@@ -68,6 +68,23 @@ def test_lists_named_like_their_structures(folder, tmp_path):
     assert problem.reason == "no structure beside it: looked for a structure called c"
 
 
+def test_a_log_belongs_to_the_list_that_it_is_named_like(folder, tmp_path):
+    for seed, name in enumerate("ab"):
+        made = folder(name, seed)
+        (made / "POSCAR").rename(tmp_path / f"{name}.vasp")
+        (made / "ICOHPLIST.lobster").rename(tmp_path / f"{name}.ICOHPLIST.lobster")
+    (tmp_path / "lobsterout").write_text("LOBSTER v4.0.0\n")
+    (tmp_path / "a.lobsterout").write_text("LOBSTER v5.1.0\n")
+    (tmp_path / "b.scf.in").write_text("&SYSTEM\n/\n")
+    (first, second), _ = find_pairs(tmp_path)
+    assert (first.files["lobsterout"].name, "scf_input" in first.files) == ("a.lobsterout", False)
+    assert ("lobsterout" in second.files, second.files["scf_input"].name) == (False, "b.scf.in")
+    (tmp_path / "b.ICOHPLIST.lobster").unlink()
+    (tmp_path / "a.lobsterout").unlink()
+    (alone,), _ = find_pairs(tmp_path)
+    assert alone.files["lobsterout"].name == "lobsterout"
+
+
 def test_folders_of_any_name(folder, tmp_path):
     for seed, name in enumerate(("glass α", "glass β", "???")):
         folder(name, seed)
