@@ -10,7 +10,16 @@ import click
 from aiida.cmdline.utils import decorators
 
 from aiida_getl.cli.completion import complete_nodes
-from aiida_getl.cli.output import check_format, echo_csv, echo_json, echo_rows, format_options, json_option
+from aiida_getl.cli.output import (
+    check_format,
+    check_new,
+    echo_csv,
+    echo_json,
+    echo_rows,
+    force_option,
+    format_options,
+    json_option,
+)
 
 if TYPE_CHECKING:
     from aiida import orm
@@ -113,9 +122,9 @@ def show(node: str, as_json: bool) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write: .csv or .json; else the screen. [default: CSV of bonds, JSON of a model]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+@force_option
 @decorators.with_dbenv()
-def export(node: str, output: Path | None, overwrite: bool) -> None:
+def export(node: str, output: Path | None, force: bool) -> None:
     """Write the bonds of NODE (PK, UUID or label) as rows, or the parameters and errors of a model.
 
     Atoms are counted from 1, strengths are -ICOHP in eV, distances in Å.
@@ -132,8 +141,8 @@ def export(node: str, output: Path | None, overwrite: bool) -> None:
     ending = (".json" if is_model else ".csv") if output is None else output.suffix
     if ending not in ((".json",) if is_model else (".csv", ".json")):
         raise click.UsageError(f"--output {output}: choose .json" + ("" if is_model else " or .csv"))
-    if output is not None and output.exists() and not overwrite:
-        raise click.ClickException(f"{output} is there already: choose another name, or --overwrite")
+    if output is not None:
+        check_new(output, force)
     if is_model:
         names = ("model", "validation", "labelled_by", "dbi", "bond_types")
         content: Any = {"uuid": found.uuid} | {name: found.base.attributes.get(name) for name in names}
@@ -160,8 +169,9 @@ def export(node: str, output: Path | None, overwrite: bool) -> None:
     required=True,
     help="Picture to write: .png, .pdf or .svg.",
 )
+@force_option
 @decorators.with_dbenv()
-def plot(node: str, output: Path) -> None:
+def plot(node: str, output: Path, force: bool) -> None:
     """Draw NODE: labels and DBIs as strength against distance, predictions as distributions, models as learning curve.
 
     NODE is a PK, UUID or label.
@@ -178,6 +188,7 @@ def plot(node: str, output: Path) -> None:
     found = _find(node)
     if output.suffix not in (".png", ".pdf", ".svg"):
         raise click.UsageError(f"--output {output}: choose .png, .pdf or .svg")
+    check_new(output, force)
     if isinstance(found, BondModelData):
         points, left_out = (found.validation.get(name) for name in ("learning_curve", "group_by"))
         if draw_learning_curve(output, points or {}, left_out or "run") is None:

@@ -8,6 +8,7 @@ import click
 
 from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.nodes import find_node
+from aiida_getl.cli.output import check_new, force_option
 from aiida_getl.cli.profile import with_profile
 
 LAYOUTS = ("folder", "database", "lobster", "bnd")
@@ -61,8 +62,9 @@ def export(name: str, target: Path, layout: str | None, licence: str | None, cit
 @click.command()
 @click.argument("name", metavar="MODEL|DBI|PREDICTION", shell_complete=complete_nodes("model", "dbi", "bonds"))
 @click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@force_option
 @with_profile
-def archive(name: str, path: Path) -> None:
+def archive(name: str, path: Path, force: bool) -> None:
     """Write a model, database or prediction with all that it rests on to FILE, an archive of AiiDA.
 
     It is named by its PK, UUID or label. Whoever loads the archive by `verdi archive import FILE` has the same nodes:
@@ -80,11 +82,10 @@ def archive(name: str, path: Path) -> None:
     from aiida_getl.data.model import BondModelData
 
     found = find_node(name, (BondModelData, DbiData, BondStrengthsData))
-    if path.exists():
-        raise click.ClickException(f"{path} exists already: name a new file")
+    check_new(path, force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        create_archive([found], filename=path)
+        create_archive([found], filename=path, overwrite=force)
     except (ArchiveExportError, OSError) as exception:
         raise click.ClickException(str(exception)) from exception
     click.echo(f"Wrote       {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -13,6 +14,13 @@ import click
 from aiida_getl.cli.tables import table
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+force_option = click.option("-f", "--force", is_flag=True, help="Replace a file that is there.")
+
+
+def check_new(path: Path, force: bool) -> None:
+    """Refuse to replace a file that is there, unless forced."""
+    if path.exists() and not force:
+        raise click.ClickException(f"{path} is there already: choose another name, or --force to replace it")
 
 
 def format_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -75,8 +75,13 @@ def show(identifier: str, as_json: bool) -> None:
 )
 @click.option("--n-atoms", type=click.IntRange(min=1), help="Atoms of the cells of added compositions.")
 @click.option("--reason", default="", help="Why; kept with the decision.")
+@click.option(
+    "--dry-run", is_flag=True, help="Decide nothing: print what would be labelled. Files of --add are imported."
+)
 @with_profile
-def approve(identifier: str, only: str | None, added: tuple[str, ...], n_atoms: int | None, reason: str) -> None:
+def approve(
+    identifier: str, only: str | None, added: tuple[str, ...], n_atoms: int | None, reason: str, dry_run: bool
+) -> None:
     """Have a PROPOSAL (or the last one of a LOOP) carried out, all of it or some; the loop goes on by itself.
 
     PROPOSAL is a PK or UUID, LOOP a PK, UUID or label.
@@ -101,6 +106,12 @@ def approve(identifier: str, only: str | None, added: tuple[str, ...], n_atoms: 
     if numbers is None and not node["items"] and not items:
         raise click.ClickException(f"the proposal <{node.pk}> is empty: there is nothing to approve")
     statement = {"action": "approve", "only": numbers, "add": items, "reason": reason}
+    if dry_run:
+        for item in _decided(node, statement)["chosen"]:
+            cost = "not known" if item.get("cost") is None else f"{item['cost']:.3g}"
+            click.echo(f"{item['number']:4d}  {item['description']}, core-hours {cost}")
+        click.echo("Nothing was decided (--dry-run).")
+        return
     decide_and_tell(node, loop, statement, structures)
 
 
@@ -183,18 +194,13 @@ def decide_and_tell(
     """Put a decision into the graph and let the loop go on."""
     from aiida import orm
 
-    from aiida_getl.acquisition.decision import decide as decide_on
-    from aiida_getl.acquisition.proposal import Proposal
     from aiida_getl.calculations.functions.decide import decide
     from aiida_getl.cli.people import signature, wake
     from aiida_getl.cli.proposal_text import describe_decision
     from aiida_getl.workflows.decisions import find_decision, find_proposals
 
     statement = {**statement, **signature()}
-    try:  # a decision that makes no sense is not to stay in the graph
-        decide_on(Proposal.from_dict(node.get_dict()), statement)
-    except ValueError as exception:
-        raise click.ClickException(str(exception)) from exception
+    _decided(node, statement)  # a decision that makes no sense is not to stay in the graph
     made, process = decide.run_get_node(
         proposal=node,
         statement=orm.Dict(statement),
@@ -217,6 +223,18 @@ def decide_and_tell(
             f"`verdi daemon start`, or after `verdi process play {loop.pk}`",
             err=True,
         )
+
+
+def _decided(node: orm.Dict, statement: dict[str, Any]) -> dict[str, Any]:
+    """Return the decision that a statement makes on a proposal."""
+    from aiida_getl.acquisition.decision import decide
+    from aiida_getl.acquisition.proposal import Proposal
+    from aiida_getl.cli.people import signature
+
+    try:
+        return decide(Proposal.from_dict(node.get_dict()), {**signature(), **statement})
+    except ValueError as exception:
+        raise click.ClickException(str(exception)) from exception
 
 
 def read_numbers(text: str, n_items: int) -> list[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from aiida_getl.cli.completion import PROCESSES, complete_nodes
+from aiida_getl.cli.output import check_new, force_option
 from aiida_getl.cli.profile import with_profile
 
 #: Work that takes longer than these seconds says what it does.
@@ -23,8 +24,9 @@ SILENT_FOR = 2.0
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write; by default report-PK.html in the current folder.",
 )
+@force_option
 @with_profile
-def report(node: str, output: Path | None) -> None:
+def report(node: str, output: Path | None, force: bool) -> None:
     """Write what there is to say of NODE as one HTML file, which needs no network and may be passed on.
 
     NODE is the PK, UUID or label of a model, a DBI, bond strengths (labels or a prediction), or of a work chain that
@@ -42,6 +44,7 @@ def report(node: str, output: Path | None) -> None:
 
     found = find_node(node, REPORTABLE)
     path = output or Path(f"report-{found.pk}.html")
+    check_new(path, force)
     if not path.parent.is_dir():
         raise click.ClickException(f"there is no folder {path.parent} to write {path.name} to")
     try:

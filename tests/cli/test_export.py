@@ -203,4 +203,7 @@ def test_archive_predicts_the_same_in_another_profile(campaign, call, tmp_path):
     assert int(output) == len(trace(campaign.model).steps)
     status, output = call("model", "archive", campaign.model.pk, path)
     assert status == 1
-    assert "exists already" in output
+    assert f"{path} is there already" in output
+    before = path.stat().st_size
+    assert call("model", "archive", campaign.dbi.pk, path, "--force")[0] == 0
+    assert path.stat().st_size != before

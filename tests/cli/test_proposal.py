@@ -52,6 +52,19 @@ def test_a_decision_that_makes_no_sense_is_not_kept(refuse, loop):
     assert orm.QueryBuilder().append(orm.Node).count() == before
 
 
+def test_a_dry_run_decides_nothing(loop):
+    node, proposal = loop
+    before = orm.QueryBuilder().append(orm.Node).count()
+    arguments = ["proposal", "approve", str(node.pk), "--only", "1,3", "--dry-run"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    first, third, last = result.output.splitlines()
+    assert [int(line.split()[0]) for line in (first, third)] == [1, 3]
+    assert proposal["items"][0]["description"] in first
+    assert last == "Nothing was decided (--dry-run)."
+    assert orm.QueryBuilder().append(orm.Node).count() == before
+
+
 def test_a_proposal_of_no_loop_cannot_be_decided(refuse, aiida_profile):
     start = orm.Dict({"compositions": ["CuZr"], "n_runs": 2, "n_atoms": 8})
     proposal = propose_start(start, orm.Int(1))

@@ -223,8 +223,12 @@ def test_the_command(nodes, tmp_path, monkeypatch):
     assert scene["n_bonds"] == nodes["bonds"].n_bonds
     monkeypatch.chdir(tmp_path)
     # A model and its DBI have the same label: the model is what it rests on most.
-    assert call("report", "reported")[0] == 0
-    assert (tmp_path / f"report-{nodes['model'].pk}.html").is_file()
+    own = tmp_path / f"report-{nodes['model'].pk}.html"
+    own.write_text("kept")
+    status, output = call("report", "reported")
+    assert (status, "--force" in output, own.read_text()) == (1, True, "kept")
+    assert call("report", "reported", "--force")[0] == 0
+    assert own.read_text().startswith("<!DOCTYPE html>")
 
 
 def test_what_it_refuses(nodes, tmp_path):

@@ -71,8 +71,8 @@ def test_export(data, campaign, tmp_path):
         assert [float(row["std_eV"]) for row in csv.DictReader(file)] == campaign.prediction.get_std().tolist()
     status, output = data("export", campaign.prediction.pk, "--output", path)
     assert status == 1
-    assert "--overwrite" in output
-    assert data("export", campaign.prediction.pk, "--output", path, "--overwrite")[0] == 0
+    assert "--force" in output
+    assert data("export", campaign.prediction.pk, "--output", path, "--force")[0] == 0
 
     label = next(iter(campaign.labels.values()))
     path = tmp_path / "label.json"
