@@ -22,6 +22,8 @@ _STRUCTURES = (
     *("POSCAR", "CONTCAR", "*.extxyz", "*.xyz", "*.cif", "*.vasp", "*.poscar", "*scf.in", "*pw.in", "*.pwi"),
     *("POSCAR*", "CONTCAR*", "*.lmp", "*.data"),
 )
+#: Names of the folder or file of a deformation, after that of the glass, if it is there.
+_DEFORMED = re.compile(rf"(?:(?P<glass>.+)[ _.-])?(?P<sub_run>{'|'.join((AS_QUENCHED, *PUBLISHED_SUBRUNS))})")
 _COLUMNS = (*ROLES, "run", "sub_run")
 #: Of the cells of a table: a spreadsheet writes semicolons where the comma is the decimal sign.
 _SEPARATORS = ",;\t"
@@ -138,9 +140,9 @@ def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
     """Find every ICOHPLIST.lobster with a structure beside it, in or below a folder.
 
     A folder holds one list, or several that are named like their structures (``a.xyz``, ``a.ICOHPLIST.lobster``). Each
-    structure is a glass of its own, named after its folder or file, unless that has the name of a deformation
-    (``glass/shear_xy``): then it is a sub-run of the folder above. Names that would be the same get the start of a
-    checksum of the path. Links are followed, hidden files are not looked at.
+    structure is a glass of its own, named after its folder or file, unless that name ends with a deformation
+    (``glass_shear_xy``, ``glass/shear_xy``): then it is a sub-run of the glass named before. Names that would be the
+    same get the start of a checksum of the path. Links are followed, hidden files are not looked at.
 
     Returns
     -------
@@ -173,8 +175,10 @@ def find_pairs(directory: Path) -> tuple[list[Source], list[Problem]]:
                 problems.append(Problem(path, f"no structure beside it: looked for {looked_for}"))
                 continue
             parts = [*folder.relative_to(directory).parts, *([stem] if stem else [])]
-            deformed = bool(parts) and parts[-1] in (AS_QUENCHED, *PUBLISHED_SUBRUNS)
-            sub_run = parts.pop() if deformed else AS_QUENCHED
+            sub_run = AS_QUENCHED
+            if parts and (deformed := _DEFORMED.fullmatch(parts[-1])):
+                sub_run = deformed["sub_run"]
+                parts[-1:] = [deformed["glass"]] if deformed["glass"] else []
             structure, note = likeliest(mine, path)
             try:
                 source = pair(structure, path, run="_".join(parts) or directory.resolve().name, sub_run=sub_run)

@@ -163,15 +163,17 @@ def test_links_are_followed_and_hidden_files_are_not_looked_at(folder, tmp_path)
     assert [source.run for source in find_pairs(tmp_path)[0]] == ["kept_one"]
 
 
-def test_deformations_belong_to_the_glass_above(folder, tmp_path):
+def test_deformations_belong_to_the_glass_named_before(folder, tmp_path):
     """Or else near copies would test each other."""
-    for seed, name in enumerate(("a/as_quenched", "a/shear_xy", "b")):
+    for seed, name in enumerate(("a/as_quenched", "a/shear_xy", "b", "c-isotropic_tension", "my_shear_xyz")):
         folder(name, seed)
     sources, _ = find_pairs(tmp_path)
     assert [(source.run, source.sub_run) for source in sources] == [
         ("a", "as_quenched"),
         ("a", "shear_xy"),
         ("b", "as_quenched"),
+        ("c", "isotropic_tension"),
+        ("my_shear_xyz", "as_quenched"),
     ]
     assert [(source.run, source.sub_run) for source in find_pairs(tmp_path / "a")[0]] == [
         ("a", "as_quenched"),
