@@ -151,6 +151,20 @@ class IcohpList:
         _, first = np.unique(np.column_stack([i, j, t]), axis=0, return_index=True)
         return BondList(i[first], j[first], t[first], self.distance[first]), first, turned[first]
 
+    def orbital_rows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the orbital rows (m,) of bonds, by bond and then as listed, and which of the bonds (m,) each is of.
+
+        Parameters
+        ----------
+        rows : (n,)
+            Rows of the list; several bonds may share one in files of LOBSTER 2.
+        """
+        order = np.argsort(self.orbitals.bond, kind="stable")
+        first, last = (np.searchsorted(self.orbitals.bond[order], rows, side) for side in ("left", "right"))
+        count = last - first
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return order[np.repeat(first, count) + within], np.repeat(np.arange(len(rows)), count)
+
     def _averaged_bonds(self, atoms: Atoms) -> tuple[BondList, NDArray[np.int64], NDArray[np.bool_]]:
         assert self.n_averaged is not None
         _check_atoms(self.atom_i, self.atom_j, atoms)

@@ -110,16 +110,16 @@ def match_curves(main: IcohpList, rows: NDArray[np.int64], curves: Cohpcar) -> t
     ValueError
         If a number stands for different bonds in the curves and in the list.
     """
-    wanted = {int(main.label[row]): n for n, row in enumerate(rows)}
+    wanted: dict[int, list[int]] = {}  # of LOBSTER 2 several bonds share a number
+    for bond, row in enumerate(rows):
+        wanted.setdefault(int(main.label[row]), []).append(bond)
     of_bonds: list[tuple[int, int]] = []
     of_orbitals: list[tuple[int, int]] = []
     for curve, label in enumerate(curves.labels):
-        bond = wanted.get(label.number)
-        if bond is None:
-            continue
-        if (main.atom_i[rows[bond]], main.atom_j[rows[bond]]) != (label.atom_i, label.atom_j):
+        bonds = wanted.get(label.number, [])
+        if any((main.atom_i[row], main.atom_j[row]) != (label.atom_i, label.atom_j) for row in rows[bonds]):
             raise ValueError(f"curve {label.number} is not of the same atoms as bond {label.number} of the list")
-        (of_orbitals if label.is_orbital else of_bonds).append((bond, curve))
+        (of_orbitals if label.is_orbital else of_bonds).extend((bond, curve) for bond in bonds)
     return _collect(curves, sorted(of_bonds)), _collect(curves, sorted(of_orbitals))
 
 

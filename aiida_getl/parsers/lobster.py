@@ -202,13 +202,10 @@ class LobsterParser(Parser):
     def _store_orbitals(
         self, icohps: IcohpList, rows: NDArray, turned: NDArray, lists: dict[str, IcohpList | None]
     ) -> None:
-        position = np.full(len(icohps), -1)
-        position[rows] = np.arange(len(rows))
-        kept = np.flatnonzero(position[icohps.orbitals.bond] >= 0) if len(icohps.orbitals) else np.zeros(0, dtype=int)
+        kept, bond = icohps.orbital_rows(rows)
         if not len(kept):
             return
         node = orm.ArrayData()
-        bond = position[icohps.orbitals.bond[kept]]
         names = icohps.orbitals.orbital_i[kept], icohps.orbitals.orbital_j[kept]
         node.set_array("bond", bond)
         node.set_array("orbital_i", np.where(turned[bond], names[1], names[0]))

@@ -127,6 +127,18 @@ No.1:Ga1[4p_x]->As2[4s](2.495455942239027)
         match_curves(make_list(("Ga", "As"), 2.49546, second=3), np.array([0]), curves)
 
 
+def test_bonds_that_share_a_row_share_its_curves():
+    """Those of LOBSTER 2, whose rows are averages."""
+    row = "1 Bi1 Se2 2.88231 -2.18042 3\n1 Bi1_6p_x Se2_4s 2.88231 -0.10000 3\n"
+    listed = read_icohplist(f"COHP# atomMU atomNU distance ICOHP(eF) avg. over # bonds for spin 1\n{row}")
+    text = format_cohpcar(make_curves(1), "title").replace("C1->C2", "Bi1->Se2").replace("C1[2s]->C2", "Bi1[2s]->Se2")
+    of_bonds, of_orbitals = match_curves(listed, np.array([0, 0, 0]), read_cohpcar(text))
+    assert of_bonds.bond.tolist() == of_orbitals.bond.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(of_bonds.curve[2], of_bonds.curve[0])
+    kept, bond = listed.orbital_rows(np.array([0, 0, 0]))
+    assert (kept.tolist(), bond.tolist()) == ([0, 0, 0], [0, 1, 2])
+
+
 def make_list(elements, distance, second=2):
     row = f"1 {elements[0]}1 {elements[1]}{second} {distance} 0 0 0 -1.00000"
     return read_icohplist(f"COHP# atomMU atomNU distance translation ICOHP (at) eF for spin 1\n{row}\n")
