@@ -152,6 +152,8 @@ class LobsterParser(Parser):
             return self.exit_codes.ERROR_NOT_ORTHONORMALIZED.format(n=n, m=m, limit=limit)
         spilling = max(self.report.charge_spilling, default=0.0)
         limit = settings.get("max_charge_spilling", np.inf)
+        if "max_charge_spilling" in settings and not self.report.charge_spilling:
+            self.warnings.append("the charge spilling is not known, so its limit was not looked at")
         if not spilling <= limit:
             return self.exit_codes.ERROR_SPILLING.format(spilling=spilling, limit=limit)
         if self.unread:

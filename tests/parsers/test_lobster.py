@@ -495,6 +495,13 @@ def test_limits(parse_orbitalwise, settings, report, status, message):
     assert outputs["bonds"].n_bonds == 2
 
 
+def test_a_limit_on_what_is_not_known_is_told(parse_orbitalwise):
+    report = b"\n".join(line for line in ORBITALWISE["lobsterout"].split(b"\n") if b"spilling:" not in line)
+    outputs, node = parse_orbitalwise({"lobsterout": report}, settings={"max_charge_spilling": 0.01})
+    assert node.is_finished_ok, node.exit_message
+    assert "charge spilling is not known" in outputs["results"].get_dict()["warnings"][-1]
+
+
 @pytest.mark.parametrize(
     ("said", "status"),
     [
