@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.settings import validate_settings
+from aiida_getl.learning.threads import side_by_side
 from aiida_getl.learning.training import descriptor_of, methods
 from aiida_getl.learning.validation import TypeSplit, split_by_type
 from aiida_getl.progress import Progress
@@ -84,19 +85,22 @@ def permutation_importance(
 
 
 def _of_type(split: TypeSplit, fit: Any, X: NDArray, seed: int, n_repeats: int) -> dict[str, dict[str, float]]:
-    squares = np.zeros((len(SHUFFLED), n_repeats))
-    unchanged = 0.0
-    for number, test in enumerate(split.folds):
-        target = split.table.strength
+    target = split.table.strength
+
+    def of_fold(number: int) -> tuple[float, NDArray[np.float64]]:
+        test = split.folds[number]
         regressor = fit(X[~test], target[~test], split.groups[~test], split.name)
         rng = np.random.default_rng([seed, number])
-        unchanged += float(np.sum(np.square(regressor.predict(X[test]) - target[test])))
+        squares = np.empty((len(SHUFFLED), n_repeats))
         for row, what in enumerate(SHUFFLED):
             for repeat in range(n_repeats):
                 mean = regressor.predict(_exchanged(X[test], what, rng))
-                squares[row, repeat] += np.sum(np.square(mean - target[test]))
-    rmse = np.sqrt(squares / len(X))
-    result = {"model": {"rmse": float(np.sqrt(unchanged / len(X)))}}
+                squares[row, repeat] = np.sum(np.square(mean - target[test]))
+        return float(np.sum(np.square(regressor.predict(X[test]) - target[test]))), squares
+
+    found = list(side_by_side(of_fold, range(len(split.folds)), n_bytes=X.nbytes))
+    rmse = np.sqrt(np.sum([squares for _, squares in found], axis=0) / len(X))
+    result = {"model": {"rmse": float(np.sqrt(sum(unchanged for unchanged, _ in found) / len(X)))}}
     for row, what in enumerate(SHUFFLED):
         result[what] = {"rmse": float(rmse[row].mean()), "rmse_std": float(rmse[row].std())}
     return result

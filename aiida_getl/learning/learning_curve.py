@@ -13,6 +13,7 @@ from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.metrics import regression_metrics
 from aiida_getl.learning.selection import METHODS, select
 from aiida_getl.learning.settings import validate_settings
+from aiida_getl.learning.threads import side_by_side
 from aiida_getl.learning.training import Fit, descriptor_of
 from aiida_getl.learning.training import methods as training_methods
 from aiida_getl.learning.validation import TypeSplit, split_by_type
@@ -130,15 +131,17 @@ def _curve(
     split: TypeSplit, X: NDArray, fit: Fit, selection: str, sizes: list[int], seed: int
 ) -> tuple[NDArray, list[dict[str, Any]]]:
     """Return (errors, points): errors (sizes, n) in eV of every bond at every size."""
-    orders = [
-        _order(split, np.flatnonzero(~test), X, fit, selection, sizes[-1], seed + number)
-        for number, test in enumerate(split.folds)
-    ]
+
+    def order(number: int) -> NDArray[np.int64]:
+        known = np.flatnonzero(~split.folds[number])
+        return _order(split, known, X, fit, selection, sizes[-1], seed + number)
+
+    orders = list(side_by_side(order, range(len(split.folds)), n_bytes=X.nbytes))
     errors, points = np.empty((len(sizes), len(X))), []
     for row, n in enumerate(sizes):
         masks = np.zeros((len(orders), len(X)), dtype=bool)
-        for mask, order in zip(masks, orders, strict=True):
-            mask[order[:n]] = True
+        for mask, chosen in zip(masks, orders, strict=True):
+            mask[chosen[:n]] = True
         mean, std = split.predict(fit, X, masks.__getitem__)
         errors[row] = mean - split.table.strength
         metrics = regression_metrics(split.table.strength, mean, std, split.groups)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -13,12 +11,12 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from threadpoolctl import threadpool_limits
 
 from aiida_getl.learning.blocks import Block, blocks
 from aiida_getl.learning.descriptors import from_settings
 from aiida_getl.learning.ensemble import BondEnsemble
 from aiida_getl.learning.neighbours import Images, neighbour_pairs
+from aiida_getl.learning.threads import side_by_side
 from aiida_getl.progress import Progress
 from aiida_getl.structures.bonds import BondList, bond_types
 
@@ -112,7 +110,7 @@ class EtlModel:
         r_max : longest bond in Å; the model's own by default
         return_std : without, the standard deviations are NaN, no environment is flagged as novel unless an unknown
             element is near, and the prediction takes less time
-        n_threads : as many as there are processors by default; the numbers do not depend on it
+        n_threads : see :func:`aiida_getl.learning.threads.side_by_side`; the numbers do not depend on it
         progress : called with the number of atoms done and of all, and ``atoms``
 
         Returns
@@ -200,11 +198,9 @@ class EtlModel:
                 else:
                     mean[part[mine]] = self.regressors[name].predict(X[mine])
 
-        # Each thread has its own bonds, and BLAS none of its own: so the numbers are the same with one thread or more.
-        with threadpool_limits(1), ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0))) as pool:
-            starts = range(0, len(rows), CHUNK)
-            for done, _ in enumerate(pool.map(predict, starts), start=1):
-                tell(done / len(starts))
+        starts = range(0, len(rows), CHUNK)
+        for done, _ in enumerate(side_by_side(predict, starts, n_threads), start=1):
+            tell(done / len(starts))
         return Prediction(block.bonds, types, mean, std, outside, ~known, novel, r_max)
 
     def to_arrays(self) -> tuple[dict[str, NDArray], dict[str, Any]]:

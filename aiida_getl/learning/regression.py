@@ -4,13 +4,13 @@ The strength is written y = m(d) + s(d) f, with the prior mean m(d) = A exp(-(d 
 s(d) = sqrt(m(d) + 0.02 eV) and f a Gaussian process plus white noise. Errors of strengths that span 0 to 5 eV grow with
 the strength; divided by s they are about even, so that one noise level serves all.
 
-scikit-learn finds the hyperparameters (Rasmussen & Williams, Gaussian Processes for Machine Learning (2006), Algorithm
-2.1). Predictions are made here, from arrays alone, so that a stored model predicts the same with any scikit-learn.
+Hyperparameters are those of the largest marginal likelihood (Rasmussen & Williams, Gaussian Processes for Machine
+Learning (2006), Algorithm 2.1) within a prior. Predictions are made from arrays alone, so that a stored model predicts
+the same with any scikit-learn, whose regressor gives the same numbers.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -20,9 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh, solve_triangular
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import WhiteKernel
 
 from aiida_getl.learning.kernels import BondKernel, BondSoapKernel, DistanceKernel, PublishedKernel
 from aiida_getl.learning.prior_mean import PriorMean
@@ -43,55 +40,56 @@ AXIS_FLOOR = 1e-12
 CHUNK = 1024
 
 
-def _most_probable(objective: Any, start: NDArray, bounds: NDArray) -> tuple[NDArray, float]:
-    """Minimise the negative log posterior of the hyperparameters, starting from the centre of their prior.
+def log_marginal_likelihood(
+    kernel: BondKernel, noise: float, pairs: tuple[NDArray, NDArray | None], y: NDArray
+) -> tuple[float, NDArray]:
+    """Return the logarithm of the marginal likelihood (Rasmussen & Williams, eqs. 5.8 and 5.9), and its gradient.
 
-    No further than its statistical meaning goes: to about .001 for 1000 bonds.
+    Parameters
+    ----------
+    kernel, noise : of a Gaussian process and the variance of its white noise
+    pairs : what ``kernel.pairs`` returns for the bonds
+    y : (n,) values
+
+    Returns
+    -------
+    The gradient, (p + 1,), is that with respect to the logarithms of the kernel's parameters and, last, of the noise.
     """
+    K, gradient = kernel.evaluate(*pairs, eval_gradient=True)
+    K[np.diag_indices_from(K)] += noise
+    try:
+        factor = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
+    except LinAlgError:
+        return -np.inf, np.zeros(len(gradient) + 1)
+    alpha = cho_solve((factor, True), y, check_finite=False)
+    value = -0.5 * y @ alpha - np.log(np.diag(factor)).sum() - 0.5 * len(y) * np.log(2.0 * np.pi)
+    weights = np.outer(alpha, alpha) - cho_solve((factor, True), np.eye(len(y)), check_finite=False)
+    slopes = [np.vdot(weights, derivative) for derivative in gradient]
+    return value, 0.5 * np.array([*slopes, noise * np.trace(weights)])
+
+
+def most_probable(kernel: BondKernel, noise: float, X: NDArray, y: NDArray) -> tuple[BondKernel, float]:
+    """Return the kernel and the noise with the largest marginal likelihood times the prior of the hyperparameters.
+
+    Distances and dot products of all pairs are computed once, not once per trial. The search starts at the centre of
+    the prior and goes no further than its statistical meaning does: to about .001 for 1000 bonds.
+
+    Parameters
+    ----------
+    kernel, noise : with the values to start from
+    X, y : (n, 1 + features) bonds, (n,) values
+    """
+    pairs = kernel.pairs(X.astype(float))
+    start = np.append(kernel.theta, np.log(noise))
 
     def negative_log_posterior(theta: NDArray) -> tuple[float, NDArray]:
-        value, gradient = objective(theta)
+        value, gradient = log_marginal_likelihood(kernel.clone_with_theta(theta[:-1]), np.exp(theta[-1]), pairs, y)
         offset = (theta - start) / PRIOR_WIDTH
-        return value + 0.5 * float(offset @ offset), gradient + offset / PRIOR_WIDTH
+        return 0.5 * float(offset @ offset) - value, offset / PRIOR_WIDTH - gradient
 
-    result = minimize(negative_log_posterior, start, method="L-BFGS-B", jac=True, bounds=bounds, options={"ftol": 1e-6})
-    return result.x, result.fun
-
-
-class BondProcess(GaussianProcessRegressor):
-    """scikit-learn's Gaussian process for a bond kernel plus white noise, with a faster marginal likelihood.
-
-    Distances and dot products of all pairs are computed once per fit instead of once per trial, and the gradient is a
-    sum over the elements of each derivative: half the time for bonds with 855 features.
-    Its kernel is a sum of a bond kernel and a WhiteKernel.
-    """
-
-    def fit(self, X: NDArray, y: NDArray) -> BondProcess:
-        """Find the hyperparameters; X (n, 1 + features), y (n,)."""
-        self._pairs = self.kernel.k1.pairs(np.asarray(X, dtype=float))
-        return super().fit(X, y)
-
-    def log_marginal_likelihood(self, theta: Any = None, eval_gradient: bool = False, clone_kernel: bool = True) -> Any:
-        """Return the logarithm of the marginal likelihood (Rasmussen & Williams, eqs. 5.8 and 5.9), and its gradient.
-
-        ``theta`` holds the logarithms of the kernel's parameters and, last, of the noise.
-        """
-        theta = self.kernel_.theta if theta is None else np.asarray(theta)
-        noise = np.exp(theta[-1])
-        K, gradient = self.kernel_.k1.clone_with_theta(theta[:-1]).evaluate(*self._pairs, eval_gradient=True)
-        K[np.diag_indices_from(K)] += noise
-        try:
-            factor = cholesky(K, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            return (-np.inf, np.zeros_like(theta)) if eval_gradient else -np.inf
-        y = self.y_train_
-        alpha = cho_solve((factor, True), y, check_finite=False)
-        value = -0.5 * y @ alpha - np.log(np.diag(factor)).sum() - 0.5 * len(y) * np.log(2.0 * np.pi)
-        if not eval_gradient:
-            return value
-        weights = np.outer(alpha, alpha) - cho_solve((factor, True), np.eye(len(y)), check_finite=False)
-        slopes = [np.vdot(weights, derivative) for derivative in gradient]
-        return value, 0.5 * np.array([*slopes, noise * np.trace(weights)])
+    bounds = np.vstack([kernel.bounds.reshape(-1, 2), np.log(NOISE_BOUNDS)])
+    best = minimize(negative_log_posterior, start, method="L-BFGS-B", jac=True, bounds=bounds, options={"ftol": 1e-6}).x
+    return kernel.clone_with_theta(best[:-1]), float(np.exp(best[-1]))
 
 
 @dataclass
@@ -157,7 +155,7 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         self.kernel_, self.noise_ = self.kernel, float(self.noise)
         if self.optimise:
             subset = np.sort(order[: min(self.max_bonds, self.max_bonds_hyperparameters)])
-            self._fit_hyperparameters(X[subset], residual[subset])
+            self.kernel_, self.noise_ = most_probable(self.kernel, float(self.noise), X[subset], residual[subset])
         inducing = X[self._inducing(chosen, self.mean_.scale(distance))]
         self.axes_ = None if self.max_axes is None else _principal_axes(inducing[:, 1:].astype(float), self.max_axes)
         self.X_train_ = self.reduced(inducing)
@@ -334,15 +332,6 @@ class BondRegressor(RegressorMixin, BaseEstimator):
         told = cholesky(precision + 1e-9 * np.trace(precision) * one, lower=True, check_finite=False)
         inverse = cho_solve((told, True), one, check_finite=False)
         self.factor_ = np.asfortranarray(prior @ cholesky(one + inverse, lower=True, check_finite=False))
-
-    def _fit_hyperparameters(self, X: NDArray, residual: NDArray) -> None:
-        """Maximise the marginal likelihood times the prior of the hyperparameters."""
-        process = BondProcess(self.kernel + WhiteKernel(self.noise, NOISE_BOUNDS), alpha=0.0, optimizer=_most_probable)
-        with warnings.catch_warnings():
-            # A parameter at its bound is what the bounds are for.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            process.fit(X, residual)
-        self.kernel_, self.noise_ = process.kernel_.k1, float(process.kernel_.k2.noise_level)
 
 
 def _novelty(variance: NDArray, prior: NDArray) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from aiida_getl.learning.regression import BondRegressor
 from aiida_getl.learning.selection import select
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.splits import GroupBy, group_labels
+from aiida_getl.learning.threads import side_by_side
 
 #: Length θ in Å and regularisation γ of the published models; the weights are (K + γ std(y))^-1 y.
 PUBLISHED_PARAMETERS = {
@@ -66,18 +67,25 @@ def train(table: BondTable, settings: dict[str, Any], seed: int) -> EtlModel:
     groups = group_labels(table, grouping(table, settings["group_by"]), seed=seed)
     fit = methods(table, settings, seed)["model"]
     kind = settings["descriptor"]["kind"]
-    regressors: dict[str, BondEnsemble] = {}
-    ranges, untrained = {}, {}
-    for name in table.types():
-        rows = np.flatnonzero(table.type == name)
-        if len(rows) < settings["min_bonds"]:
-            untrained[name] = f"{len(rows)} bonds, at least {settings['min_bonds']} are needed (min_bonds)"
-            continue
-        part = table.select(rows)
-        regressor = fit(part.design_matrix(kind), part.strength, groups[rows], name)
+    parts = {name: table.type == name for name in table.types()}
+    untrained = {
+        name: f"{mine.sum()} bonds, at least {settings['min_bonds']} are needed (min_bonds)"
+        for name, mine in parts.items()
+        if mine.sum() < settings["min_bonds"]
+    }
+    trained = [name for name in parts if name not in untrained]
+
+    def fit_type(name: str) -> BondEnsemble:
+        part = table.select(parts[name])
+        regressor = fit(part.design_matrix(kind), part.strength, groups[parts[name]], name)
         assert isinstance(regressor, BondEnsemble)
-        regressors[name] = regressor
-        ranges[name] = (float(part.distance.min()), float(part.distance.max()))
+        return regressor
+
+    largest = max((int(parts[name].sum()) for name in trained), default=0) * table.descriptors[kind][:1].nbytes
+    regressors = dict(zip(trained, side_by_side(fit_type, trained, n_bytes=largest), strict=True))
+    ranges = {
+        name: (float(table.distance[parts[name]].min()), float(table.distance[parts[name]].max())) for name in trained
+    }
     return EtlModel(regressors, ranges, settings["descriptor"], float(settings["r_max"]), untrained, settings, seed)
 
 

@@ -13,6 +13,7 @@ from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.metrics import regression_metrics
 from aiida_getl.learning.settings import validate_settings
 from aiida_getl.learning.splits import folds, group_labels
+from aiida_getl.learning.threads import side_by_side
 from aiida_getl.learning.training import Fit, descriptor_of, grouping, methods, within_reach
 from aiida_getl.progress import Progress
 
@@ -94,10 +95,15 @@ class TypeSplit:
         train_on : gives the mask of the bonds to train on for the number of a fold; all outside it by default
         """
         mean, std = np.empty(len(X)), np.empty(len(X))
-        for number, test in enumerate(self.folds):
+
+        def predict(number: int) -> None:
+            test = self.folds[number]
             chosen = ~test if train_on is None else train_on(number)
             regressor = fit(X[chosen], self.table.strength[chosen], self.groups[chosen], self.name)
             mean[test], std[test] = regressor.predict(X[test], return_std=True)
+
+        for _ in side_by_side(predict, range(len(self.folds)), n_bytes=X.nbytes):
+            pass
         return mean, std
 
 
