@@ -27,7 +27,7 @@ MOST_NAMED = 8
 
 
 def find_node(identifier: str, node_class: type[orm.Node] | tuple[type[orm.Node], ...] = orm.Node) -> orm.Node:
-    """Return the node with this PK, UUID (or its start) or label.
+    """Return the node with this PK, label, or UUID or its start: a whole label before the start of a UUID.
 
     :param node_class: class, or classes in the order in which they are searched for a label.
     :raises click.ClickException: if there is none, several, or one of another kind.
@@ -38,17 +38,21 @@ def find_node(identifier: str, node_class: type[orm.Node] | tuple[type[orm.Node]
     for each in _classes(node_class):
         labelled = labelled or orm.QueryBuilder().append(each, filters={"label": identifier}).all(flat=True)
     node = _load(identifier)
-    if isinstance(node, node_class):
+    is_whole = node is not None and identifier in (str(node.pk), node.uuid)
+    if isinstance(node, node_class) and (is_whole or not labelled):
         return node
     # Nodes of other kinds may have the same label.
     if len(labelled) == 1:
         return labelled[0]
+    if labelled:
+        named = [f"{each.pk} ({WORDS.get(type(each).__name__, type(each).__name__)})" for each in labelled[:MOST_NAMED]]
+        more = " ..." if len(labelled) > MOST_NAMED else ""
+        raise click.ClickException(
+            f"{len(labelled)} nodes are called {identifier!r}: give the PK of one of {', '.join(named)}{more}"
+        )
     if node is not None:
         names = " or ".join(WORDS.get(cls.__name__, cls.__name__) for cls in _classes(node_class))
         raise click.ClickException(f"<{node.pk}> is a {type(node).__name__}, not a {names}; {_where(node_class)}")
-    if labelled:
-        pks = ", ".join(str(each.pk) for each in labelled[:MOST_NAMED]) + (" ..." if len(labelled) > MOST_NAMED else "")
-        raise click.ClickException(f"{len(labelled)} nodes are called {identifier!r}: give the PK of one of {pks}")
     which = f"has the PK {identifier} or is called so" if identifier.isdigit() else f"is called {identifier!r}"
     raise click.ClickException(f"no node {which}: give a PK, UUID or label; {_where(node_class)}")
 

@@ -119,6 +119,8 @@ def watch_command(process: str, results: Path) -> None:
 def summary(process: str, results: Path, as_json: bool) -> None:
     """Sum up what the campaign PROCESS (PK, UUID or label) found, and draw its figures.
 
+    Its DBI, model and prediction are called like it from then on, if they have no label.
+
     \b
     Examples:
         aiida-getl summary 123 --results results
@@ -157,10 +159,20 @@ def watch_and_sum_up(node: orm.WorkChainNode, results: Path) -> None:
     sum_up(load_node(node.pk), results)
 
 
+def name_results(node: orm.WorkChainNode) -> None:
+    """Give the DBI, model and prediction of a campaign its label, where they have none."""
+    from aiida_getl.cli.nodes import give_label
+
+    for name in ("dbi", "model", "predictions"):
+        if node.label and name in node.outputs and not node.outputs[name].label:
+            give_label(node.outputs[name], node.label)
+
+
 def sum_up(node: orm.WorkChainNode, results: Path, *, as_json: bool = False) -> None:
     """Print the summary and draw the figures; exits with status 1 if the campaign failed."""
     from aiida_getl.report.campaign import content, draw, summarise
 
+    name_results(node)
     figures = draw(node, results)
     if as_json:
         echo_json({**content(node), "figures": [str(path) for path in figures]})

@@ -2,9 +2,15 @@
 
 import pytest
 from aiida import orm
+from aiida.common.links import LinkType
+from click import ClickException
 from click.testing import CliRunner
 
+from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.cli import main
+from aiida_getl.cli.nodes import find_node
+from aiida_getl.cli.run import name_results
+from aiida_getl.data.dbi import DbiData
 
 CONFIG = """\
 composition: Cu50Zr50
@@ -108,6 +114,30 @@ def test_labels_that_several_nodes_share(invoke):
     status, output = invoke("trace", "twin")
     assert status == 1
     assert "2 nodes are called 'twin'" in output
+
+
+def test_a_whole_label_goes_before_the_start_of_a_uuid(aiida_profile):
+    first = orm.Int(1).store()
+    start = first.uuid[:8]
+    named = orm.Int(2, label=start).store()
+    assert find_node(start).pk == named.pk
+    assert find_node(first.uuid[:9]).pk == first.pk
+    assert find_node(str(first.pk)).pk == first.pk
+
+
+def test_results_are_called_like_their_campaign(aiida_profile, labels):
+    dbi = build_dbi(orm.Dict({}), structures=labels["structures"], bonds=labels["bonds"])
+    named = labels["bonds"]["run_0"]["as_quenched"]
+    named.label = "mine"
+    campaign = orm.WorkChainNode(label="glasses").store()
+    for name, node in (("dbi", dbi), ("predictions", named)):
+        node.base.links.add_incoming(campaign, LinkType.RETURN, name)
+    campaign.seal()
+    name_results(campaign)
+    assert (dbi.label, named.label) == ("glasses", "mine")
+    assert find_node("glasses", DbiData).pk == dbi.pk
+    with pytest.raises(ClickException, match=rf"{dbi.pk} \(DBI\)"):
+        find_node("glasses")
 
 
 def test_a_node_without_bonds(invoke):
