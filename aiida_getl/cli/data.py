@@ -127,7 +127,7 @@ def show(node: str, as_json: bool) -> None:
 def export(node: str, output: Path | None, force: bool) -> None:
     """Write the bonds of NODE (PK, UUID or label) as rows, or the parameters and errors of a model.
 
-    Atoms are counted from 1, strengths are -ICOHP in eV, distances in Å.
+    Atoms are counted from 0, strengths are -ICOHP in eV, distances in Å.
 
     \b
     Examples:
@@ -148,7 +148,12 @@ def export(node: str, output: Path | None, force: bool) -> None:
         content: Any = {"uuid": found.uuid} | {name: found.base.attributes.get(name) for name in names}
     else:
         rows, columns = _bonds(found)
-        content = {"uuid": found.uuid, "method": found.base.attributes.get("method"), "bonds": rows}
+        content = {
+            "uuid": found.uuid,
+            "method": found.base.attributes.get("method"),
+            "conventions": "strength is -ICOHP; atoms are counted from 0; t_x, t_y, t_z is the translation of atom_j",
+            "bonds": rows,
+        }
     if output is None:
         echo_json(content) if ending == ".json" else echo_csv(rows, columns)
         return
@@ -234,7 +239,7 @@ def _bonds(node: Any) -> tuple[list[dict[str, Any]], list[str]]:
         if node.get_std() is not None:
             columns["std_eV"] = node.get_std()
             columns["extrapolated"] = node.get_array("extrapolated")
-    columns |= {"atom_i": bonds.atom_i + 1, "atom_j": bonds.atom_j + 1, "distance_A": bonds.distance}
+    columns |= {"atom_i": bonds.atom_i, "atom_j": bonds.atom_j, "distance_A": bonds.distance}
     columns |= {name: bonds.translation[:, k] for k, name in enumerate(("t_x", "t_y", "t_z"))}
     names = BOND_COLUMNS + [name for name in ("std_eV", "extrapolated") if name in columns]
     rows = [dict(zip(names, row, strict=True)) for row in zip(*(columns[name].tolist() for name in names), strict=True)]

@@ -62,7 +62,7 @@ def test_export(data, campaign, tmp_path):
     rows = list(csv.DictReader(io.StringIO(data("export", campaign.dbi.pk)[1])))
     table = campaign.dbi.get_table(descriptors=False)
     assert [float(row["strength_eV"]) for row in rows] == table.strength.tolist()
-    assert [int(row["atom_i"]) for row in rows] == (table.atom_i + 1).tolist()
+    assert [int(row["atom_i"]) for row in rows] == table.atom_i.tolist()
     assert {row["label_uuid"] for row in rows} == {label.uuid for label in campaign.labels.values()}
 
     path = tmp_path / "prediction.csv"
@@ -79,6 +79,7 @@ def test_export(data, campaign, tmp_path):
     assert data("export", label.pk, "--output", path)[0] == 0
     content = json.loads(path.read_text())
     assert content["uuid"] == label.uuid
+    assert "counted from 0" in content["conventions"]
     assert [bond["distance_A"] for bond in content["bonds"]] == label.get_bonds().distance.tolist()
     assert json.loads(data("export", campaign.model.pk)[1])["validation"] == campaign.model.validation
     status, output = data("export", campaign.model.pk, "--output", "model.csv")

@@ -113,6 +113,19 @@ def test_extended_xyz_opens_in_ase(tmp_path, frames):
         assert cell.arrays["n_flagged"].sum() == 2 * flagged.sum()
 
 
+def test_extended_xyz_opens_in_the_window_of_ase(tmp_path, frames):
+    """Its data behind the window, without the window."""
+    from ase.gui.images import Images
+
+    write_predictions(tmp_path / "p.extxyz", whole(frames))
+    images = Images()
+    images.read([str(tmp_path / "p.extxyz")])
+    assert [len(image) for image in images] == [len(atoms) for atoms, _ in frames]
+    np.testing.assert_array_equal(
+        images[1].arrays["coordination"], read(tmp_path / "p.extxyz", 1).arrays["coordination"]
+    )
+
+
 def test_icohplist_reads_back_here_and_in_pymatgen(tmp_path, frames):
     from pymatgen.io.lobster import Icohplist
 
