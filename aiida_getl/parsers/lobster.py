@@ -258,7 +258,7 @@ class LobsterParser(Parser):
             self.warnings.append(f"{name} is kept as a file, its curves are not in arrays: it has {size} bytes")
             return None
         with repository.open(name, "rb") as handle:
-            text = io.TextIOWrapper(handle, errors="replace")
+            text = io.TextIOWrapper(handle, encoding="utf-8", errors="replace")
             curves = self._optional(name, read_cohpcar, text, MOST_OF_CURVES)
         if curves is not None and curves.left_out:
             self.warnings.append(f"{name} is kept as a file, not all its curves are in arrays: {curves.left_out}")
