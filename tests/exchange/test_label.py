@@ -4,6 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.io import read, write
 
 from aiida_getl.exchange.label import Unlabelled, read_frames, read_label, read_structure
@@ -215,6 +216,22 @@ def test_lobster_2_where_the_structure_tells_the_images(tmp_path):
     files["icohplist"].write_text(text.format(n=3))
     with pytest.raises(ValueError, match="averages 3 bonds of atoms 1 and 2"):
         read_label(files)
+
+
+def test_lobster_2_where_two_bonds_are_nearly_as_long(tmp_path):
+    """They are nearer to each other than structure and list have to agree."""
+    half = 2.0005
+    atoms = Atoms("CuZr", positions=[[0, 0, 0], [2.0, 0, 0]], cell=[2.0 + half, 6, 6], pbc=True)
+    write(tmp_path / "POSCAR", atoms, format="vasp")
+    (tmp_path / "ICOHPLIST.lobster").write_text(
+        "  COHP#  atomMU  atomNU     distance     ICOHP (at) eF   for spin 1    # bonds\n"
+        "      1     Cu1     Zr2      2.00000        -1.00000        1\n"
+        f"      2     Cu1     Zr2      {half:.5f}        -0.50000        1\n"
+    )
+    label = read_label({"structure": tmp_path / "POSCAR", "icohplist": tmp_path / "ICOHPLIST.lobster"})
+    order = label.bonds.distance.argsort()
+    np.testing.assert_allclose(label.bonds.distance[order], [2.0, half], atol=1e-9)
+    assert label.icohp[order, 0].tolist() == [-1.0, -0.5]
 
 
 @pytest.mark.parametrize(
