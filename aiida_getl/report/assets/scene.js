@@ -35,7 +35,13 @@
       half[12 * b + 6 + k] = position[j + k]; half[12 * b + 9 + k] = position[j + k] - v / 2;
     }
   }
-  const twice = (values, Type = Float32Array) => { const out = new Type(2 * values.length); values.forEach((v, k) => { out[2 * k] = out[2 * k + 1] = v; }); return out; };
+  // Each value (of so many numbers) for several corners. The corners are written out since instances, which would save
+  // memory, are drawn one by one where the processor draws: ten times as slowly.
+  const repeated = (values, times, width = 1) => {
+    const out = new values.constructor(times * values.length);
+    for (let k = 0; k < values.length; k += width) for (let t = 0; t < times; t++) for (let c = 0; c < width; c++) out[times * k + t * width + c] = values[k + c];
+    return out;
+  };
   const edges = [];
   for (let k = 0; k < 3; k++) for (const a of [0, 1]) for (const b of [0, 1]) {
     const p = [0, 1, 2].map(c => a * cell[(k + 1) % 3][c] + b * cell[(k + 2) % 3][c]);
@@ -73,11 +79,12 @@
       colour = vec4(fade(light * (byValue ? map(v_value) : palette[v_species]), z), 1.0);
     }`];
   const STICK = [COMMON + `
-    in vec2 corner; in vec3 from; in vec3 to; in float value; in float power; in float type; in float flag;
+    in vec3 from; in vec3 to; in float value; in float power; in float type; in float flag;
     uniform float width; uniform float least; uniform int only; uniform bool flaggedOnly; uniform bool frame; uniform float shown[20];
     in vec2 ends;
     out float v_value; out float v_along; out float v_s; out float v_z;
     void main() {
+      vec2 corner = vec2(gl_VertexID >> 1 & 1, 2 * (gl_VertexID & 1) - 1);
       vec3 a = seen(from), b = seen(to), q = mix(a, b, corner.x);
       vec2 way = b.xy - a.xy; float l = length(way); way = l > 1e-6 ? way / l : vec2(1.0, 0.0);
       q.xy += corner.y * vec2(-way.y, way.x) * max(width, 0.6 / zoom);
@@ -114,38 +121,43 @@
     gl.bindBuffer(gl.ARRAY_BUFFER, result); gl.bufferData(gl.ARRAY_BUFFER, array, gl.STATIC_DRAW);
     return result;
   }
-  function attach(on, name, of, size, type, stride, offset, divisor) {
+  function attach(on, name, of, size, type, stride = 0, offset = 0) {
     const at = on.attribute(name);
     if (at < 0) return;
     gl.bindBuffer(gl.ARRAY_BUFFER, of); gl.enableVertexAttribArray(at);
-    gl.vertexAttribPointer(at, size, type, false, stride, offset); gl.vertexAttribDivisor(at, divisor);
+    gl.vertexAttribPointer(at, size, type, false, stride, offset);
   }
   const atoms = program(ATOM), sticks = program(STICK);
-  const corner = buffer(new Float32Array([0, -1, 0, 1, 1, -1, 1, 1]));
-  const powers = buffer(twice(strength)), values = {strength: powers, std: std && buffer(twice(std))};
+  // Two halves of a bond with four corners each, drawn as two triangles.
+  const powers = buffer(repeated(strength, 8)), values = {strength: powers, std: std && buffer(repeated(std, 8))};
+  function corners(n) {
+    const index = new Uint32Array(6 * n);
+    for (let k = 0; k < n; k++) index.set([4 * k, 4 * k + 1, 4 * k + 2, 4 * k + 2, 4 * k + 1, 4 * k + 3], 6 * k);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer()); gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, index, gl.STATIC_DRAW);
+  }
   const atomArray = gl.createVertexArray();
   gl.bindVertexArray(atomArray);
-  attach(atoms, "place", buffer(position), 3, gl.FLOAT, 0, 0, 0);
-  attach(atoms, "species", buffer(element), 1, gl.UNSIGNED_BYTE, 0, 0, 0);
-  attach(atoms, "value", buffer(sum), 1, gl.FLOAT, 0, 0, 0);
-  const ends = new Uint8Array(4 * nBonds);
-  for (let b = 0; b < nBonds; b++) ends.set([element[first[b]], element[second[b]], element[first[b]], element[second[b]]], 4 * b);
+  attach(atoms, "place", buffer(position), 3, gl.FLOAT);
+  attach(atoms, "species", buffer(element), 1, gl.UNSIGNED_BYTE);
+  attach(atoms, "value", buffer(sum), 1, gl.FLOAT);
+  const ends = new Uint8Array(2 * nBonds);
+  for (let b = 0; b < nBonds; b++) ends.set([element[first[b]], element[second[b]]], 2 * b);
   const bondArray = gl.createVertexArray();
   gl.bindVertexArray(bondArray);
-  const halves = buffer(half);
-  attach(sticks, "corner", corner, 2, gl.FLOAT, 0, 0, 0);
-  attach(sticks, "from", halves, 3, gl.FLOAT, 24, 0, 1);
-  attach(sticks, "to", halves, 3, gl.FLOAT, 24, 12, 1);
-  attach(sticks, "power", powers, 1, gl.FLOAT, 0, 0, 1);
-  attach(sticks, "type", buffer(twice(kind, Uint8Array)), 1, gl.UNSIGNED_BYTE, 0, 0, 1);
-  attach(sticks, "flag", buffer(twice(flagged || new Uint8Array(nBonds), Uint8Array)), 1, gl.UNSIGNED_BYTE, 0, 0, 1);
-  attach(sticks, "ends", buffer(ends), 2, gl.UNSIGNED_BYTE, 0, 0, 1);
+  const halves = buffer(repeated(half, 4, 6));
+  attach(sticks, "from", halves, 3, gl.FLOAT, 24);
+  attach(sticks, "to", halves, 3, gl.FLOAT, 24, 12);
+  attach(sticks, "power", powers, 1, gl.FLOAT);
+  attach(sticks, "type", buffer(repeated(kind, 8)), 1, gl.UNSIGNED_BYTE);
+  attach(sticks, "flag", buffer(repeated(flagged || new Uint8Array(nBonds), 8)), 1, gl.UNSIGNED_BYTE);
+  attach(sticks, "ends", buffer(repeated(ends, 8, 2)), 2, gl.UNSIGNED_BYTE);
+  corners(2 * nBonds);
   const frameArray = gl.createVertexArray();
   gl.bindVertexArray(frameArray);
-  const frame = buffer(new Float32Array(edges));
-  attach(sticks, "corner", corner, 2, gl.FLOAT, 0, 0, 0);
-  attach(sticks, "from", frame, 3, gl.FLOAT, 24, 0, 1);
-  attach(sticks, "to", frame, 3, gl.FLOAT, 24, 12, 1);
+  const frame = buffer(repeated(new Float32Array(edges), 4, 6));
+  attach(sticks, "from", frame, 3, gl.FLOAT, 24);
+  attach(sticks, "to", frame, 3, gl.FLOAT, 24, 12);
+  corners(12);
 
   // ---- the view
 
@@ -207,15 +219,16 @@
     common(sticks);
     gl.uniform3fv(sticks.at.ink, rgb(getComputedStyle(view).getPropertyValue("color")));
     gl.uniform1i(sticks.at.frame, 1); gl.uniform1f(sticks.at.width, 0);
-    gl.bindVertexArray(frameArray); gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, 12);
+    gl.bindVertexArray(frameArray); gl.drawElements(gl.TRIANGLES, 6 * 12, gl.UNSIGNED_INT, 0);
     if (control("bonds").value !== "none") {
       gl.uniform1i(sticks.at.frame, 0); gl.uniform1f(sticks.at.width, 0.11);
       gl.uniform1f(sticks.at.low, scale().low); gl.uniform1f(sticks.at.high, scale().high);
       gl.uniform1f(sticks.at.least, least()); gl.uniform1i(sticks.at.only, +control("type").value);
       gl.uniform1i(sticks.at.flaggedOnly, control("flagged") && control("flagged").checked ? 1 : 0);
       gl.bindVertexArray(bondArray);
-      attach(sticks, "value", values[control("bonds").value], 1, gl.FLOAT, 0, 0, 1);
-      gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, 2 * Math.min(strongerThan(least()), moving && detail < 0.7 ? 15000 : nBonds));
+      attach(sticks, "value", values[control("bonds").value], 1, gl.FLOAT);
+      const most = moving && detail < 1 ? Math.round(30000 * detail * detail) : nBonds;
+      gl.drawElements(gl.TRIANGLES, 6 * 2 * Math.min(strongerThan(least()), most), gl.UNSIGNED_INT, 0);
     }
     if (control("atoms").value !== "none") {
       common(atoms);
