@@ -19,6 +19,16 @@ GREEDY = (
     "test $SLURM_MEM_PER_NODE -ge 500 -a $SLURM_NTASKS -eq 1 || "
     "python3 -c 'import time; block = bytearray(600 << 20); time.sleep(300)'"
 )
+#: Has LAMMPS hang in the first job that comes to a checkpoint.
+HANG = """\
+(while kill -0 $$; do
+    if test -s checkpoint.1; then
+        mkdir {marker} && pkill -STOP --session $(ps -o sid= $$) lmp
+        break
+    fi
+    sleep 0.02
+done) 2> /dev/null &
+"""
 #: Leaves the first pw.x, and no other, no time.
 NO_TIME = "mkdir {marker} 2> /dev/null && sed -i 's/max_seconds.*/max_seconds = 0.1/' aiida.in"
 SERIAL = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_wallclock_seconds": 600}
@@ -66,6 +76,33 @@ def test_melt_quench_goes_on_after_scancel_and_out_of_memory(
     assert [job.get_option("resources")["num_mpiprocs_per_machine"] for job in jobs] == [2] * 3 + [1] * 4
     assert all(len(services.jobs(job)) == 1 for job in jobs)
     assert set(node.outputs.thermo) == set(STAGES)
+
+
+@pytest.mark.slow
+def test_melt_quench_goes_on_when_slurm_ends_its_time(daemon, cluster_code, potential, services, ended):
+    """The shortest limit of Slurm is a minute. What was recorded before and after makes one record without a gap."""
+    parameters = {"melt_steps": 20_000, "quench_rate_K_per_ps": 2000.0, "equilibrate_steps": 200, "thermo_rows": 100}
+    hang = HANG.format(marker=services.folder / "hanging")
+    node = submit(
+        MeltQuenchWorkChain.get_builder_from_protocol(
+            cluster_code("lmp"),
+            "CuZr",
+            potential,
+            n_atoms=24,
+            seed=2,
+            overrides={"parameters": {**parameters, "frames": 4, "checkpoints": 10}},
+            options={**SERIAL, "max_wallclock_seconds": 60, "prepend_text": hang},
+        )
+    )
+    ended(node)
+    assert node.is_finished_ok, node.exit_message
+    _, late, again, *_ = jobs = jobs_of(node)
+    assert [job.exit_status for job in jobs] == [0, 120, 0, 0, 0]
+    assert services.jobs(late) == [(late.get_job_id(), "TIMEOUT")]
+    assert again.inputs.checkpoint.uuid == late.outputs.checkpoint.uuid
+    steps = node.outputs.thermo.melt.get_array("step")
+    assert late.outputs.thermo.get_array("step")[-1] < steps[-1] == parameters["melt_steps"]
+    np.testing.assert_array_equal(steps, np.arange(0, steps[-1] + 1, 200))
 
 
 @pytest.mark.engines

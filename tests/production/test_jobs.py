@@ -1,6 +1,5 @@
 """Jobs that Slurm stops or cannot start: each ends with its reason, or goes on when it can."""
 
-import pytest
 from aiida.engine import submit
 
 #: Takes more memory than any job below asks for, and time enough for Slurm to see it.
@@ -41,12 +40,3 @@ def test_out_of_memory(daemon, stage, services, gate, ended):
     ended(node)
     assert node.exit_status == 110, node.exit_message
     assert len(services.jobs(node)) == 1
-
-
-@pytest.mark.slow
-def test_out_of_time(daemon, stage, services, ended):
-    """The shortest limit of Slurm is a minute."""
-    node = submit(stage(max_wallclock_seconds=60))
-    ended(node)
-    assert node.exit_status == 120, node.exit_message
-    assert services.jobs(node) == [(node.get_job_id(), "TIMEOUT")]
