@@ -186,7 +186,7 @@ def node_or_fail(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Print progress on standard error while the block runs, a line a second at most."""
+    """Print progress on standard error while the block runs: a line a second, fewer as it takes longer."""
     start = time.monotonic()
 
     class Printer(logging.Handler):
@@ -194,7 +194,7 @@ def listening() -> Iterator[None]:
 
         def emit(self, record: logging.LogRecord) -> None:
             now = time.monotonic()
-            if now - self.last >= 1.0:
+            if now - self.last >= max(1.0, 0.05 * (now - start)):
                 self.last = now
                 click.echo(f"[{clock(now - start):>6}] {record.getMessage()}", err=True)
 
