@@ -61,7 +61,8 @@ def list_command(kind: str | None, past_days: int | None, limit: int, as_json: b
     filters = {} if past_days is None else {"ctime": {">=": timezone.now() - timedelta(days=past_days)}}
     classes = _classes()
     wanted = tuple(classes.values()) if kind is None else (classes[kind],)
-    query = orm.QueryBuilder().append(wanted, filters=filters, tag="data").order_by({"data": {"id": "desc"}})
+    query = orm.QueryBuilder().append(wanted, filters=filters, tag="data")
+    query.order_by({"data": [{"ctime": "desc"}, {"id": "desc"}]})  # those of an archive got their numbers at random
     n_found = query.count()
     nodes = query.limit(limit).all(flat=True)[::-1]
     kinds = {cls: name for name, cls in classes.items()}

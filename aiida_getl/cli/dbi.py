@@ -47,7 +47,7 @@ def list_command(as_json: bool, as_csv: bool) -> None:
 
     from aiida_getl.data.dbi import DbiData
 
-    nodes = orm.QueryBuilder().append(DbiData).order_by({DbiData: "id"}).all(flat=True)
+    nodes = orm.QueryBuilder().append(DbiData).order_by({DbiData: ["ctime", "id"]}).all(flat=True)
     columns = {
         "pk": "PK",
         "label": "label",

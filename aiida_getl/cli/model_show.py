@@ -33,7 +33,7 @@ def list_command(as_json: bool, as_csv: bool) -> None:
     from aiida_getl.data.methods import method_name
     from aiida_getl.data.model import BondModelData
 
-    nodes = orm.QueryBuilder().append(BondModelData).order_by({BondModelData: "id"}).all(flat=True)
+    nodes = orm.QueryBuilder().append(BondModelData).order_by({BondModelData: ["ctime", "id"]}).all(flat=True)
     columns = {"pk": "PK", "label": "label", "bonds": "bonds", "labels_by": "labels by", "made": "made", "uuid": "UUID"}
     rows = [
         {

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 from aiida.cmdline.commands.cmd_verdi import verdi
@@ -47,6 +48,16 @@ def test_list(data, campaign):
     assert campaign.model.uuid in {row["uuid"] for row in found}
     assert "older ones are not shown" in data("list", "--limit", 1)[1]
     assert data("list", "--past-days", 0)[0] == 0
+
+
+def test_the_latest_come_last_whatever_their_numbers(data, campaign):
+    """As in a profile that an archive was imported into."""
+    old = campaign.prediction.clone()
+    old.backend_entity.bare_model.ctime = datetime(2020, 1, 1, tzinfo=UTC)
+    old.store()
+    found = json.loads(data("list", "--json")[1])
+    assert found[0]["uuid"] == old.uuid
+    assert [row["time"] for row in found] == sorted(row["time"] for row in found)
 
 
 def test_show(data, campaign):
