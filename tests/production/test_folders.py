@@ -1,7 +1,8 @@
-"""A remote folder that refuses to be written to, and a person who mends that."""
+"""A remote folder that refuses to be written to, or is full, and a person who mends that."""
 
 import os
 import re
+import subprocess
 
 import pytest
 from aiida import orm
@@ -43,26 +44,60 @@ def guest(production, folder):
 
 
 @pytest.fixture
-def scf(guest, engine_path, paw):
-    """One atom of fcc Al for pw.x there."""
-    kpoints = orm.KpointsData()
-    kpoints.set_kpoints_mesh([2, 2, 2], [0.5] * 3)
-    system = {"ecutwfc": 15.0, "ecutrho": 60.0, "nbnd": 6, "occupations": "smearing", "degauss": 0.02}
-    builder = ScfBaseWorkChain.get_builder()
-    builder.kpoints = kpoints
-    builder.pw.code = ensure_code("pw.x", engine_path("pw.x"), "under test", guest)[0]
-    builder.pw.structure = orm.StructureData(ase=bulk("Al", "fcc", 4.05))
-    builder.pw.pseudos = {"Al": paw.get_pseudo("Al")}
-    builder.pw.parameters = orm.Dict({"CONTROL": {"calculation": "scf"}, "SYSTEM": system, "ELECTRONS": {}})
-    builder.pw.metadata.options = {**SERIAL, "max_wallclock_seconds": 600}
-    return builder
+def scf(engine_path, paw):
+    """Return a function that builds the inputs of pw.x for one atom of fcc Al on a computer."""
+
+    def build(computer):
+        kpoints = orm.KpointsData()
+        kpoints.set_kpoints_mesh([2, 2, 2], [0.5] * 3)
+        system = {"ecutwfc": 15.0, "ecutrho": 60.0, "nbnd": 6, "occupations": "smearing", "degauss": 0.02}
+        builder = ScfBaseWorkChain.get_builder()
+        builder.kpoints = kpoints
+        builder.pw.code = ensure_code("pw.x", engine_path("pw.x"), "under test", computer)[0]
+        builder.pw.structure = orm.StructureData(ase=bulk("Al", "fcc", 4.05))
+        builder.pw.pseudos = {"Al": paw.get_pseudo("Al")}
+        builder.pw.parameters = orm.Dict({"CONTROL": {"calculation": "scf"}, "SYSTEM": system, "ELECTRONS": {}})
+        builder.pw.metadata.options = {**SERIAL, "max_wallclock_seconds": 600}
+        return builder
+
+    return build
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of 16 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"file systems may not be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small(production, disk):
+    """The computer where jobs run on that file system."""
+    computer = orm.Computer(
+        label="small",
+        hostname="localhost",
+        transport_type="core.local",
+        scheduler_type="core.direct",
+        workdir=str(disk),
+    ).store()
+    computer.set_default_mpiprocs_per_machine(1)
+    computer.set_minimum_job_poll_interval(1.0)
+    computer.set_prepend_text("export OMP_NUM_THREADS=1")
+    computer.configure(safe_interval=0.0)
+    return computer
 
 
 @pytest.mark.engines
-def test_folder_that_is_read_only(change_options, scf, folder, wait):
+def test_folder_that_is_read_only(change_options, scf, guest, folder, wait):
     """The upload is tried again, then the job is paused; it goes on where it was once somebody plays it."""
     change_options({"transport.task_maximum_attempts": 2}, workers=1)
-    node = submit(scf)
+    node = submit(scf(guest))
     (job,) = wait(lambda: [called for called in node.called if called.paused], "the upload to be refused")
     assert "upload_calculation failed 2 times" in job.process_status
     told = "\n".join(log.message for log in orm.Log.collection.get_logs_for(job))
@@ -84,3 +119,28 @@ def test_folder_that_is_read_only(change_options, scf, folder, wait):
     (remote,) = folder.glob("*/*/*")
     assert str(remote) == job.get_remote_workdir()
     assert os.stat(remote / "aiida.out").st_uid != 0
+
+
+@pytest.mark.engines
+def test_disk_that_is_full(change_options, scf, small, disk, wait):
+    """pw.x cannot write its last files, nor AiiDA those of the next try, which waits for room and goes on."""
+    change_options({"transport.task_maximum_attempts": 2}, workers=1)
+    other = disk / "of_somebody_else"
+    builder = scf(small)
+    builder.pw.metadata.options["prepend_text"] = (
+        f"test -e {other} || {{ head -c 100M /dev/zero > {other} 2> /dev/null; truncate -s -64K {other}; }}"
+    )
+    node = submit(builder)
+    (job,) = wait(lambda: [called for called in node.called if called.paused], "the second upload to be refused")
+    (first,) = [called for called in node.called if isinstance(called, orm.CalcJobNode) and called.pk != job.pk]
+    assert first.is_failed
+    assert "JOB DONE" not in first.outputs.retrieved.base.repository.get_object_content("aiida.out")[-1000:]
+    assert job.get_job_id() is None
+    told = "\n".join(log.message for log in orm.Log.collection.get_logs_for(job))
+    assert "No space left on device" in told
+
+    other.write_bytes(b"")  # which is there, and takes no room
+    play_processes([job], timeout=300)
+    wait(lambda: node.is_terminated, "the end of the process")
+    assert node.is_finished_ok, node.exit_message
+    assert len([called for called in node.called if isinstance(called, orm.CalcJobNode)]) == 2
