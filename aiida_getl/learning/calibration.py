@@ -16,9 +16,14 @@ from scipy.optimize import minimize
 
 from aiida_getl.learning.prior_mean import SCALE_FLOOR
 
-#: Coefficients before any error is seen, in eV², eV, 1, 1, 1; and the width of their prior in logarithms.
+#: Coefficients before any error is seen, in eV², eV, 1, 1, 1; which of them is that of the models' own variance; and
+#: the width of the prior in logarithms.
 PRIOR_COEFFICIENTS = (1e-5, 1e-3, 1e-4, 1.0, 0.3)
+LATENT = 3
 PRIOR_WIDTH = 1.0
+#: Least share of the variance that the models state themselves. Groups that resemble each other, such as crystals at
+#: several volumes, are predicted so well that they say nothing about bonds unlike all of them; the models do.
+LATENT_FLOOR = 0.25
 #: Errors within one group resemble each other: a group counts as so many independent ones at most.
 INDEPENDENT_PER_GROUP = 50
 
@@ -61,6 +66,7 @@ class ErrorModel:
             return value, slope
 
         bounds = [(value - 12.0, value + 12.0) for value in start]
+        bounds[LATENT] = (np.log(LATENT_FLOOR), bounds[LATENT][1])
         found = minimize(negative_log_posterior, start, method="L-BFGS-B", jac=True, bounds=bounds)
         return cls(tuple(float(value) for value in np.exp(found.x)), float(np.sqrt(1.0 + 1.0 / n_groups)))
 

@@ -26,6 +26,9 @@ FORMAT = 4
 #: bonds described and predicted at a time by each thread, which bounds the memory
 CHUNK = 4096
 
+#: Å; the length of a bond differs by rounding between its label and its structure
+SAME_LENGTH = 1e-4
+
 #: An atom of an unknown element within this distance (Å) of an end of a bond makes its environment a novel one.
 STRANGE_REACH = 5.0
 
@@ -173,7 +176,8 @@ class EtlModel:
         outside, novel = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         known = np.isin(types, list(self.regressors))
         for name, (shortest, longest) in self.distance_range.items():
-            outside |= (types == name) & ((bonds.distance < shortest) | (bonds.distance > longest))
+            beyond = (bonds.distance < shortest - SAME_LENGTH) | (bonds.distance > longest + SAME_LENGTH)
+            outside |= (types == name) & beyond
         atoms, environment = block.atoms, bonds
         strange = ~np.isin(atoms.numbers, [atomic_numbers[symbol] for symbol in self.species])
         if strange.any():

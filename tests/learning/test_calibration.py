@@ -30,6 +30,13 @@ def test_stays_near_its_prior_for_few():
     assert ((ratio > 0.1) & (ratio < 1.5)).all()
 
 
+def test_groups_without_errors_say_nothing_of_what_is_far():
+    error, mean, latent, difference, _ = errors(2000)
+    fitted = ErrorModel.fit(0.0 * error, mean, 0.01 * latent, difference, n_groups=5)
+    far = np.array([0.3, 0.6])
+    assert (fitted.std(np.ones(2), far, np.zeros(2)) >= 0.5 * far).all()
+
+
 def test_few_groups_widen():
     error, *inputs, _ = errors(100)
     assert [ErrorModel.fit(error, *inputs, n_groups=g).widening for g in (1, 4)] == pytest.approx([2**0.5, 1.25**0.5])

@@ -1,6 +1,7 @@
 """The trained model: predictions of whole structures, flags, round trip."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +74,15 @@ def test_flags_extrapolation(small_table, make_cell):
         mine = result.type == name
         inside = (result.bonds.distance[mine] >= shortest) & (result.bonds.distance[mine] <= longest)
         np.testing.assert_array_equal(result.outside_range[mine], ~inside)
+
+
+def test_bonds_trained_on_are_no_extrapolation(small_table, make_cell):
+    """Labels have distances of five decimals, structures all of them; here all are rounded towards the middle."""
+    glass = small_table.select(small_table.structure == 0)
+    rounded = replace(glass, distance=glass.distance + 4e-6 * np.sign(3.0 - glass.distance))
+    result = train(rounded, {"descriptor": BOND, "min_bonds": 10}, seed=0).predict(make_cell(0))
+    assert not result.unknown_type.all()
+    assert not result.outside_range.any()
 
 
 def test_reloaded_predicts_the_same_bits(model, make_cell, tmp_path):
