@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 from aiida.cmdline.commands.cmd_verdi import verdi
@@ -53,7 +53,7 @@ def test_list(data, campaign):
 def test_the_latest_come_last_whatever_their_numbers(data, campaign):
     """As in a profile that an archive was imported into."""
     old = campaign.prediction.clone()
-    old.backend_entity.bare_model.ctime = datetime(2020, 1, 1, tzinfo=UTC)
+    old.backend_entity.bare_model.ctime = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
     old.store()
     found = json.loads(data("list", "--json")[1])
     assert found[0]["uuid"] == old.uuid

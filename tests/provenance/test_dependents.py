@@ -13,7 +13,7 @@ from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.data.model import BondModelData
 from aiida_getl.provenance.breakdown import NO_LABEL, breakdown
 from aiida_getl.provenance.dependents import results_after, select_jobs, uses
-from aiida_getl.provenance.reading import MOST_VALUES, parts
+from aiida_getl.provenance.reading import MOST_VALUES, parts, read
 from aiida_getl.structures.bonds import find_bonds
 
 HOUR = {
@@ -141,5 +141,10 @@ def test_costs_of_models_count_in_full(graph):
         breakdown(graph["dbi"], "colour")
 
 
-def test_no_query_holds_too_many_values():
+def test_no_query_holds_too_many_values(aiida_profile):
     assert [len(part) for part in parts(range(MOST_VALUES + 1))] == [MOST_VALUES, 1]
+    first, last = orm.Int(1).store(), orm.Str("2").store()
+    pks = [first.pk, *range(last.pk, last.pk + 3 * MOST_VALUES)]
+    assert [pk for (pk,) in read(orm.Data, pks, ["id"])] == [first.pk, last.pk]
+    assert list(read((orm.Int, orm.Float), pks, ["id", "attributes.value"], {"attributes.value": 1})) == [(first.pk, 1)]
+    assert list(read(orm.Data, [], ["id"])) == []
