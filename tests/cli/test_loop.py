@@ -80,7 +80,7 @@ def dbi(aiida_profile):
         (CONFIG + "budget: 3\n", "unknown ['budget']"),
         (CONFIG + "dbi: 3\n", "give either dbi, the labels to start from, or compositions"),
         (CONFIG.replace("target: Cu64Zr36", "target: {a: 1}"), "target is {'a': 1}: give one, or a list"),
-        (CONFIG + "codes: {vasp: vasp@localhost}\n", "choose from lammps, learn, lobster, projwfc, pw"),
+        (CONFIG + "codes: {vasp: vasp@localhost}\n", "choose from lammps, large, learn, lobster, projwfc, pw"),
     ],
 )
 def test_configurations_that_are_no_loop(start, text, message):
