@@ -8,11 +8,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from aiida_getl.lobster.icohplist import DISTANCE_TOLERANCE, IcohpList
+from aiida_getl.lobster.icohplist import DISTANCE_TOLERANCE, PRINTED, IcohpList
 from aiida_getl.structures.bonds import BondList, find_bonds
-
-#: Lists print lengths in steps of this, in Å.
-PRINTED = 1e-5
 
 
 def fit(icohps: IcohpList, atoms: Atoms) -> tuple[Atoms, BondList, NDArray[np.float64]]:

@@ -31,8 +31,8 @@ from aiida_getl.structures.bonds import BondList, bond_vectors, canonical_direct
 Kind = Literal["COHP", "COOP", "COBI"]
 Layout = Literal[4, 6]
 
-#: Distances are printed with five decimals.
-DISTANCE_TOLERANCE = 1e-3  # Å
+#: Distances are printed with five decimals (Å), but positions in files of structures often with three.
+PRINTED, DISTANCE_TOLERANCE = 1e-5, 3e-3
 _ATOM = re.compile(r"([A-Z][a-z]?)([1-9]\d{0,8})(?:_(\S+))?", re.A)
 _COUNT = re.compile(r"\d{1,9}", re.A)
 _CELL = re.compile(r"-?\d{1,6}", re.A)
@@ -169,14 +169,16 @@ class IcohpList:
         assert self.n_averaged is not None
         _check_atoms(self.atom_i, self.atom_j, atoms)
         near = find_bonds(atoms.positions, atoms.cell[:], self.distance.max() + DISTANCE_TOLERANCE)
+        low, high = np.minimum(self.atom_i, self.atom_j), np.maximum(self.atom_i, self.atom_j)
         chosen, rows = [], []
         for row in range(len(self)):
-            pair = sorted((self.atom_i[row], self.atom_j[row]))
-            fits = np.flatnonzero(
-                (near.atom_i == pair[0])
-                & (near.atom_j == pair[1])
-                & (np.abs(near.distance - self.distance[row]) < DISTANCE_TOLERANCE)
-            )
+            pair = low[row], high[row]
+            fits = np.flatnonzero((near.atom_i == pair[0]) & (near.atom_j == pair[1]))
+            # Of two rows of nearly the same length a bond belongs to the nearer one.
+            listed = self.distance[(low == pair[0]) & (high == pair[1])]
+            gap = np.abs(near.distance[fits] - self.distance[row])
+            least = np.abs(near.distance[fits, None] - listed).min(axis=1)
+            fits = fits[(gap < DISTANCE_TOLERANCE) & (gap <= least + PRINTED)]
             count = len(fits) * (2 if pair[0] == pair[1] else 1)
             if self.n_averaged[row] not in (len(fits), count):
                 raise ValueError(

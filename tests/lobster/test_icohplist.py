@@ -52,6 +52,41 @@ def test_bonds_of_lobster_2_are_told_by_the_structure():
         read_icohplist(V2.replace("               4\n", "              12\n")).to_bonds(atoms)
 
 
+def test_bonds_of_lobster_2_belong_to_the_row_of_the_nearer_length():
+    from ase import Atoms
+
+    atoms = Atoms("GaAs", positions=[[0, 0, 0], [2.0, 0, 0]], cell=[4.001, 6, 6], pbc=True)
+    rows = V2.replace("2.49546", "2.00000").replace("  4\n", "  1\n")
+    rows += "      2     Ga1     As2      2.00100           -0.50000                 1\n"
+    bonds, icohp = read_icohplist(rows).to_bonds(atoms)
+    order = bonds.distance.argsort()
+    np.testing.assert_allclose(bonds.distance[order], [2.0, 2.001], atol=1e-9)
+    assert icohp[order, 0].tolist() == [-4.36062, -0.5]
+
+
+def test_structures_of_three_decimals_fit_their_lists():
+    from ase import Atoms
+
+    from aiida_getl.structures.bonds import find_bonds
+
+    rng = np.random.default_rng(0)
+    atoms = Atoms("Ga4As4", scaled_positions=rng.random((8, 3)), cell=np.eye(3) * 6.0 + rng.random((3, 3)), pbc=True)
+    atoms.positions = atoms.positions.round(3) + rng.choice([-0.00049, 0.00049], (8, 3))
+    bonds = find_bonds(atoms.positions, atoms.cell[:], 4.0)
+    lines = [
+        f"{row + 1:7d}{symbols[i] + str(i + 1):>15s}{symbols[j] + str(j + 1):>15s}{d:11.5f}"
+        f"{t[0]:6d}{t[1]:4d}{t[2]:4d}{-1.0:17.5f}\n"
+        for symbols in [atoms.get_chemical_symbols()]
+        for row, (i, j, t, d) in enumerate(
+            zip(bonds.atom_i, bonds.atom_j, bonds.translation, bonds.distance, strict=True)
+        )
+    ]
+    listed = read_icohplist(V4_SPIN.splitlines(keepends=True)[0] + "".join(lines))
+    atoms.positions = atoms.positions.round(3)
+    found, _ = listed.to_bonds(atoms)
+    assert found.keys() == bonds.keys()
+
+
 def test_second_spin_in_a_second_block():
     values = read_icohplist(V4_SPIN)
     assert values.complete
