@@ -136,6 +136,15 @@ def server_times(folder: Path) -> dict[str, float]:
     return {name: processor_time(psutil.Process(pid)) for name, pid in numbers.items()}
 
 
+def database_size() -> int:
+    """Return the bytes of the database: rows, indices, and the space of rows that were replaced."""
+    from aiida.manage import get_manager
+    from sqlalchemy import text
+
+    session = get_manager().get_profile_storage().get_session()
+    return session.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+
+
 def workers_of(client) -> list[psutil.Process]:
     """Return the processes of the daemon's workers."""
     daemon = psutil.Process(client.get_daemon_pid())
@@ -150,6 +159,7 @@ def watch(node, client, folder: Path) -> dict:
 
     workers = workers_of(client)
     before = {"workers": sum(map(processor_time, workers)), **server_times(folder)}
+    size = database_size()
     start, last, n_last, told, memory = time.monotonic(), time.monotonic(), 0, 0.0, []
     finished = orm.QueryBuilder().append(
         LabelWorkChain, filters={"attributes.process_state": {"in": ["finished", "excepted", "killed"]}}
@@ -168,6 +178,7 @@ def watch(node, client, folder: Path) -> dict:
     return {
         "seconds": time.monotonic() - start,
         "processor": {name: after[name] - before[name] for name in after},
+        "database": database_size() - size,
         "memory": np.array(memory),
     }
 
@@ -222,6 +233,7 @@ def report(node, taken: dict, jobs: dict[str, list]) -> bool:
     print("processor time per label in s:")
     for name, seconds in taken["processor"].items():
         print(f"  {name:20s} {seconds / n:6.2f}")
+    print(f"the database grew by {taken['database'] / n / 1e3:.0f} kB per label")
     quarters = np.array_split(taken["memory"], 4)
     print(
         "memory of the workers in MB, mean by quarters:",

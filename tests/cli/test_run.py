@@ -57,7 +57,7 @@ def refused(invoke, tmp_path, daemon_client):
         ("composition: Cu50Zr50\n", "missing ['potential', 'seed'], unknown []"),
         (CONFIG + "sead: 2\n", "unknown ['sead']; it needs ['composition', 'potential', 'seed']"),
         (CONFIG + "1: 2\n", "unknown ['1']"),
-        (CONFIG + "codes: {projwcf: projwfc@localhost}\n", "choose from lammps, learn, lobster, projwfc, pw"),
+        (CONFIG + "codes: {projwcf: projwfc@localhost}\n", "choose from lammps, large, learn, lobster, projwfc, pw"),
         (CONFIG + "codes: pw@localhost\n", "codes is 'pw@localhost': give a mapping"),
     ],
 )
