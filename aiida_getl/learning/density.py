@@ -42,7 +42,7 @@ class BondDensity(BondDescriptor):
 
     Parameters
     ----------
-    species : chemical symbols that can occur, in any structure to come
+    species : chemical symbols that can occur, in any structure to come; by default those that it is fitted to
     r_cut : cut-off radius about the midpoint in Å
     n_max : number of radial functions
     l_max : largest angular momentum
@@ -61,7 +61,12 @@ class BondDensity(BondDescriptor):
     kind = "bond_density"
 
     def __init__(
-        self, species: Sequence[str], r_cut: float = 4.6, n_max: int = 6, l_max: int = 4, sigma: float = 0.4
+        self,
+        species: Sequence[str] | None = None,
+        r_cut: float = 4.6,
+        n_max: int = 6,
+        l_max: int = 4,
+        sigma: float = 0.4,
     ) -> None:
         self.species = species
         self.r_cut = r_cut
@@ -73,7 +78,7 @@ class BondDensity(BondDescriptor):
         """Return all settings as JSON types, see :func:`aiida_getl.learning.descriptors.from_settings`."""
         return {
             "kind": self.kind,
-            "species": list(self.species),
+            "species": self._symbols(),
             "r_cut": float(self.r_cut),
             "n_max": int(self.n_max),
             "l_max": int(self.l_max),
@@ -83,7 +88,7 @@ class BondDensity(BondDescriptor):
     @property
     def n_features(self) -> int:
         """Number of features."""
-        return len(self.species) * self.n_max * (self.l_max + 1)
+        return len(self._symbols()) * self.n_max * (self.l_max + 1)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names such as ``density-Cu-n3-l2``."""
@@ -117,13 +122,13 @@ class BondDensity(BondDescriptor):
             part = slice(start, start + CHUNK)
             rows[part] = self._coefficients(middle[part], vector[part], images.tree, kind)
         alike = kinds[bonds.atom_i] == kinds[bonds.atom_j]
-        odd = np.tile(np.repeat(np.arange(self.l_max + 1) % 2 == 1, self.n_max), len(self.species))
+        odd = np.tile(np.repeat(np.arange(self.l_max + 1) % 2 == 1, self.n_max), len(self._symbols()))
         rows[np.ix_(alike, odd)] = 0.0
         return rows
 
     def _coefficients(self, middle: NDArray, vector: NDArray, points: cKDTree, kind: NDArray) -> NDArray[np.float32]:
         """Return the sums over third atoms, (bonds, species · angular momenta · radial functions)."""
-        n, n_species = len(middle), len(self.species)
+        n, n_species = len(middle), len(self._symbols())
         bond, point, r = neighbour_pairs(middle, points, float(self.r_cut))
         length = np.linalg.norm(vector, axis=1)
         along = np.einsum("ij,ij->i", points.data[point] - middle[bond], (vector / length[:, None])[bond])

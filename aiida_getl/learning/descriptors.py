@@ -32,7 +32,7 @@ class BondEnvironment(BondDescriptor):
 
     Parameters
     ----------
-    species : chemical symbols that can occur, in any structure to come
+    species : chemical symbols that can occur, in any structure to come; by default those that it is fitted to
     screening : settings of :class:`BondScreening` other than its defaults
     soap : settings of :class:`BondCentreSoap` other than its defaults
     density : settings of :class:`BondDensity` other than its defaults; False for none of it
@@ -51,7 +51,7 @@ class BondEnvironment(BondDescriptor):
 
     def __init__(
         self,
-        species: Sequence[str],
+        species: Sequence[str] | None = None,
         screening: dict[str, Any] | None = None,
         soap: dict[str, Any] | None = None,
         density: dict[str, Any] | Literal[False] | None = None,
@@ -73,7 +73,7 @@ class BondEnvironment(BondDescriptor):
             name: {key: value for key, value in part.settings().items() if key not in ("kind", "species")}
             for name, part in self._parts().items()
         }
-        return {"kind": self.kind, "species": list(self.species), **parts}
+        return {"kind": self.kind, "species": self._symbols(), **parts}
 
     def reach(self, r_max: float) -> float:
         """Return how far (Å) from its first atom a bond of at most ``r_max`` is influenced."""
@@ -103,12 +103,13 @@ class BondEnvironment(BondDescriptor):
         return np.concatenate([part.get_feature_names_out() for part in self._parts().values()])
 
     def _parts(self) -> dict[str, BondScreening | BondDensity | BondCentreSoap]:
+        symbols = self._symbols()
         parts: dict[str, BondScreening | BondDensity | BondCentreSoap] = {
-            "screening": BondScreening(self.species, **(self.screening or {}))
+            "screening": BondScreening(symbols, **(self.screening or {}))
         }
         if self.density is not False:
-            parts["density"] = BondDensity(self.species, **(self.density or {}))
-        return {**parts, "soap": BondCentreSoap(self.species, **(self.soap or {}))}
+            parts["density"] = BondDensity(symbols, **(self.density or {}))
+        return {**parts, "soap": BondCentreSoap(symbols, **(self.soap or {}))}
 
 
 Descriptor: TypeAlias = BondCentreSoap | BondDensity | BondEnvironment | BondScreening | EndAtomSoap

@@ -42,7 +42,7 @@ class BondScreening(BondDescriptor):
 
     Parameters
     ----------
-    species : chemical symbols that can occur, in any structure to come
+    species : chemical symbols that can occur, in any structure to come; by default those that it is fitted to
     lengths : η in Å
     u_cut : third atoms beyond this u (Å) do not count
     decays : λ in Å of the coordinations
@@ -62,7 +62,7 @@ class BondScreening(BondDescriptor):
 
     def __init__(
         self,
-        species: Sequence[str],
+        species: Sequence[str] | None = None,
         lengths: Sequence[float] = (0.3, 0.6, 1.2, 2.4),
         u_cut: float = 5.0,
         decays: Sequence[float] = (0.6, 1.2),
@@ -78,7 +78,7 @@ class BondScreening(BondDescriptor):
         """Return all settings as JSON types, see :func:`aiida_getl.learning.descriptors.from_settings`."""
         return {
             "kind": self.kind,
-            "species": list(self.species),
+            "species": self._symbols(),
             "lengths": [float(length) for length in self.lengths],
             "u_cut": float(self.u_cut),
             "decays": [float(decay) for decay in self.decays],
@@ -88,7 +88,7 @@ class BondScreening(BondDescriptor):
     @property
     def n_features(self) -> int:
         """Number of features."""
-        return len(self.species) * (3 * len(self.lengths) + 2 * len(self.decays))
+        return len(self._symbols()) * (3 * len(self.lengths) + 2 * len(self.decays))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names such as ``screening-0.6-v2-Cu`` and ``coordination-1.2-sum-Zr``."""
@@ -139,7 +139,7 @@ class BondScreening(BondDescriptor):
         kind = kinds[images.atom[other]]
         first = np.searchsorted(centre, np.arange(len(ends) + 1))
 
-        n_screening = 3 * len(self.lengths) * len(self.species)
+        n_screening = 3 * len(self.lengths) * len(self._symbols())
         for start in range(0, len(bonds), CHUNK):
             part = slice(start, start + CHUNK)
             # Third atoms of a bond: the neighbours of A, one run of the list after another.
@@ -160,7 +160,7 @@ class BondScreening(BondDescriptor):
         self, d: NDArray, vector: NDArray, bond: NDArray, r1: NDArray, to_third: NDArray, kind: NDArray
     ) -> NDArray[np.float64]:
         """Return the sums over third atoms, (bonds, lengths · powers · species)."""
-        n, n_species = len(d), len(self.species)
+        n, n_species = len(d), len(self._symbols())
         r2 = np.linalg.norm(to_third - vector[bond], axis=1)
         u = r1 + r2 - d[bond]
         near = (u < self.u_cut) & (r2 > 1e-6)  # the end B itself is no third atom
@@ -177,7 +177,7 @@ class BondScreening(BondDescriptor):
 
     def _coordination(self, centre: NDArray, kind: NDArray, r: NDArray, n_atoms: int) -> NDArray[np.float64]:
         """Return the soft coordination of each atom, (atoms, decays, species)."""
-        n_species = len(self.species)
+        n_species = len(self._symbols())
         column = centre * n_species + kind
         end = _smooth_end(r, self.r_cut)
         return np.stack(

@@ -31,13 +31,13 @@ class _Soap(BondDescriptor):
 
     Parameters
     ----------
-    species : chemical symbols that can occur, in any structure to come
+    species : chemical symbols that can occur, in any structure to come; by default those that it is fitted to
     r_cut : cut-off radius in Å
     n_max, l_max : number of radial functions, largest angular momentum
     sigma : width of the Gaussian on each neighbour in Å
     """
 
-    def __init__(self, species: Sequence[str], r_cut: float, n_max: int, l_max: int, sigma: float) -> None:
+    def __init__(self, species: Sequence[str] | None, r_cut: float, n_max: int, l_max: int, sigma: float) -> None:
         self.species = species
         self.r_cut = r_cut
         self.n_max = n_max
@@ -48,7 +48,7 @@ class _Soap(BondDescriptor):
         """Return all settings as JSON types, see :func:`aiida_getl.learning.descriptors.from_settings`."""
         return {
             "kind": self.kind,
-            "species": list(self.species),
+            "species": self._symbols(),
             "r_cut": float(self.r_cut),
             "n_max": int(self.n_max),
             "l_max": int(self.l_max),
@@ -66,7 +66,7 @@ class _Soap(BondDescriptor):
     @property
     def n_features(self) -> int:
         """Number of features."""
-        return len(entries(len(self.species), self.n_max, self.l_max))
+        return len(entries(len(self._symbols()), self.n_max, self.l_max))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names such as ``Cu0-Zr2-l3``: species and radial index of both factors, angular momentum."""
@@ -94,7 +94,12 @@ class BondCentreSoap(_Soap):
     kind = "bond_centre_soap"
 
     def __init__(
-        self, species: Sequence[str], r_cut: float = 5.0, n_max: int = 7, l_max: int = 7, sigma: float = 0.35
+        self,
+        species: Sequence[str] | None = None,
+        r_cut: float = 5.0,
+        n_max: int = 7,
+        l_max: int = 7,
+        sigma: float = 0.35,
     ) -> None:
         super().__init__(species, r_cut, n_max, l_max, sigma)
 
@@ -114,7 +119,7 @@ class BondCentreSoap(_Soap):
         for start in range(0, len(bonds), CHUNK):
             part = slice(start, start + CHUNK)
             rows[part] = power_spectra(
-                middle[part], images.tree, kind, len(self.species), self.r_cut, self.n_max, self.l_max, self.sigma
+                middle[part], images.tree, kind, len(self._symbols()), self.r_cut, self.n_max, self.l_max, self.sigma
             )
         return rows
 
@@ -130,7 +135,12 @@ class EndAtomSoap(_Soap):
     kind = "end_atom_soap"
 
     def __init__(
-        self, species: Sequence[str], r_cut: float = 3.75, n_max: int = 8, l_max: int = 6, sigma: float = 0.5
+        self,
+        species: Sequence[str] | None = None,
+        r_cut: float = 3.75,
+        n_max: int = 8,
+        l_max: int = 6,
+        sigma: float = 0.5,
     ) -> None:
         super().__init__(species, r_cut, n_max, l_max, sigma)
 
@@ -145,14 +155,14 @@ class EndAtomSoap(_Soap):
 
     def _spectra(self, atoms: Atoms, centres: ArrayLike) -> NDArray[np.float64]:
         """Return the normalised power spectra at points (n, 3) in Å, shape (n, features)."""
-        check_species(atoms, self.species)
+        check_species(atoms, self._symbols())
         # DScribe repeats the cell as far as the cut-off needs from inside the cell: atoms or centres outside it lose
         # neighbours. With everything wrapped, cells of any shape and size agree with their supercells.
         periodic = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
         periodic.wrap(eps=0.0)
         wrapped = into_cell(np.asarray(centres, dtype=float), np.asarray(atoms.cell, dtype=float))
         soap = SOAP(
-            species=list(self.species),
+            species=self._symbols(),
             r_cut=float(self.r_cut),
             n_max=int(self.n_max),
             l_max=int(self.l_max),
@@ -161,5 +171,5 @@ class EndAtomSoap(_Soap):
             periodic=True,
         )
         spectra = soap.create(periodic, centers=wrapped)
-        spectra *= weights(entries(len(self.species), self.n_max, self.l_max))
+        spectra *= weights(entries(len(self._symbols()), self.n_max, self.l_max))
         return normalised(spectra, wrapped, float(self.r_cut))

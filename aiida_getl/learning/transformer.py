@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
 from aiida_getl.learning.neighbours import Images
 from aiida_getl.structures.bonds import BondList, bond_vectors
@@ -20,17 +21,19 @@ class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
     """A transformer from pairs (ase.Atoms, BondList) to float32 rows, shape (bonds, features).
 
     A descriptor has a ``kind``, its name in settings, and ``species``, the chemical symbols that can occur in any
-    structure to come.
+    structure to come. Where none are given, :meth:`fit` finds them; nothing else is learnt from data.
     """
 
     kind: str
-    species: Sequence[str]
+    species: Sequence[str] | None
 
     def __sklearn_is_fitted__(self) -> bool:
-        return True  # nothing is learnt from data: the species are given, not found
+        return self.species is not None or hasattr(self, "species_")
 
-    def fit(self, X: Any = None, y: Any = None) -> BondDescriptor:
-        """Do nothing; here for scikit-learn's pipelines."""
+    def fit(self, X: Iterable[tuple[Atoms, BondList]], y: Any = None) -> BondDescriptor:
+        """Find the species of the structures, as ``species_``, if none are given."""
+        if self.species is None:
+            self.species_ = sorted({symbol for atoms, _ in X for symbol in atoms.symbols})
         return self
 
     def transform(self, X: Iterable[tuple[Atoms, BondList]]) -> NDArray[np.float32]:
@@ -82,11 +85,16 @@ class BondDescriptor(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _elements(self) -> list[str]:
         """Return the species by atomic number, the order of the features."""
-        return sorted(self.species, key=lambda symbol: atomic_numbers[symbol])
+        return sorted(self._symbols(), key=lambda symbol: atomic_numbers[symbol])
+
+    def _symbols(self) -> list[str]:
+        """Return the species as they were given or found."""
+        check_is_fitted(self)
+        return list(self.species_ if self.species is None else self.species)
 
     def _kinds(self, atoms: Atoms) -> NDArray[np.intp]:
         """Return the place of each atom's element among :meth:`_elements`; a ValueError if it is not among them."""
-        check_species(atoms, self.species)
+        check_species(atoms, self._symbols())
         return np.searchsorted([atomic_numbers[symbol] for symbol in self._elements()], atoms.numbers)
 
 

@@ -6,8 +6,11 @@ import json
 import numpy as np
 import pytest
 from ase import Atoms
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from aiida_getl.learning.descriptors import (
+    DESCRIPTORS,
     BondCentreSoap,
     BondDensity,
     BondEnvironment,
@@ -191,6 +194,19 @@ def test_environments_stored_before_there_was_a_density_have_none(make_cell):
     assert old.settings() == stored
     rows = [part(["Cu", "Zr"]).describe(atoms, bonds) for part in (BondScreening, BondCentreSoap)]
     np.testing.assert_allclose(old.describe(atoms, bonds), np.hstack(rows), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("cls", DESCRIPTORS.values(), ids=DESCRIPTORS)
+def test_species_are_found_where_none_are_given(cls, make_cell):
+    atoms = make_cell(1)
+    bonds = find_bonds(atoms.positions, np.asarray(atoms.cell), 3.0)
+    descriptor = clone(cls())
+    with pytest.raises(NotFittedError):
+        descriptor.describe(atoms, bonds)
+    rows = descriptor.fit_transform([(atoms, bonds)])
+    np.testing.assert_array_equal(rows, cls(["Cu", "Zr"]).transform([(atoms, bonds)]))
+    assert descriptor.settings() == cls(["Cu", "Zr"]).settings()
+    assert descriptor.get_params()["species"] is None
 
 
 def test_bad_input_is_refused(make_cell):
