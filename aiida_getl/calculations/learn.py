@@ -10,11 +10,13 @@ from aiida.common import datastructures
 from aiida.engine import CalcJob
 
 from aiida_getl.acquisition.search import decided_on, past_costs
+from aiida_getl.calculations.functions.featurize import to_describe
 from aiida_getl.data.collect import collect
 from aiida_getl.data.ensembles import glass_runs, labelled_structures, target_structures
 from aiida_getl.data.results import to_atoms, unseen_labels
 from aiida_getl.learning.learning_curve import BY_GROUP
 from aiida_getl.learning.model import FORMAT
+from aiida_getl.learning.settings import DEFAULTS
 from aiida_getl.runner import files
 
 #: What each task needs, by the name of the calcfunction that does the same here and now.
@@ -27,6 +29,7 @@ NEEDS = {
     "tune": ("dbi", "candidates", "settings", "seed"),
     "evaluate": ("model", "dbi"),
     "predict": ("model", "structure", "settings"),
+    "featurize": ("structure", "settings"),
     "assess": ("model", "dbi", "settings", "seed", "targets"),
     "propose": ("model", "dbi", "assessment", "settings", "seed", "targets"),
 }
@@ -100,6 +103,7 @@ class LearnCalculation(CalcJob):
         spec.output("tuning", valid_type=orm.Dict, required=False, help="Of `tune`.")
         spec.output("curve", valid_type=orm.Dict, required=False, help="Of `learning_curve`.")
         spec.output("bonds", valid_type=orm.ArrayData, required=False, help="Of `predict` (`getl.bonds`).")
+        spec.output("described", valid_type=orm.ArrayData, required=False, help="Of `featurize`: all bonds of a cell.")
         spec.output("assessment", valid_type=orm.Dict, required=False, help="Of `assess`.")
         spec.output("proposal", valid_type=orm.Dict, required=False, help="Of `propose`.")
 
@@ -186,6 +190,12 @@ def _predict(inputs, folder: Path) -> dict:
     return {"task": "predict", "r_max": inputs.settings.get("r_max")}
 
 
+def _featurize(inputs, folder: Path) -> dict:
+    atoms, wanted = to_describe(inputs.structure, inputs.settings.get_dict())
+    files.write_structures(folder, "structures", [atoms])
+    return {"task": "featurize", "r_max": inputs.settings.get("r_max", DEFAULTS["r_max"]), "descriptors": wanted}
+
+
 def _on_target(inputs, folder: Path) -> dict:
     targets = target_structures(inputs.targets)
     files.write_table(folder, "table", inputs.dbi.get_table(descriptors=False))
@@ -229,6 +239,7 @@ PREPARE = {
     "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
+    "featurize": _featurize,
     "assess": _assess,
     "propose": _propose,
 }

@@ -16,6 +16,7 @@ from aiida_getl.exchange.predictions import BondRecords
 from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.model import EtlModel
 from aiida_getl.learning.repeated import repeated_bonds, repeated_structures, shares_of_types
+from aiida_getl.structures.bonds import BondList
 from aiida_getl.structures.checks import check_open_boundaries, check_separation
 
 
@@ -44,6 +45,17 @@ def bonds_of_prediction(records: BondRecords, symbols: list[str], model) -> Bond
     types, counts = np.unique(records.type[~known], return_counts=True)
     node.base.attributes.set("left_out", dict(zip(types.tolist(), counts.tolist(), strict=True)))
     node.base.attributes.set("flags", {name: int(flag.sum()) for name, flag in flags.items()})
+    return node
+
+
+def described_bonds(bonds: BondList, rows: dict[str, NDArray], descriptors: list[dict[str, Any]]) -> orm.ArrayData:
+    """Return the bonds of a structure with the rows (n, features) of each kind of descriptor."""
+    node = orm.ArrayData()
+    for name in ("atom_i", "atom_j", "translation", "distance"):
+        node.set_array(name, getattr(bonds, name))
+    for kind, own in rows.items():
+        node.set_array(f"descriptor_{kind}", own)
+    node.base.attributes.set_many({"descriptors": descriptors, "n_bonds": len(bonds), "units": {"distance": "Å"}})
     return node
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
@@ -41,4 +40,9 @@ def side_by_side(
 def _allowed() -> int:
     """Return how many threads this process may use."""
     given = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(int(given), cpu_count())) if given.isdigit() else cpu_count()
+    return max(1, min(int(given), _processors())) if given.isdigit() else _processors()
+
+
+def _processors() -> int:
+    """Return how many processors this process may run on, which not every system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,15 @@ from aiida.parsers import Parser
 
 from aiida_getl.data.collect import collect
 from aiida_getl.data.dbi import DbiData
-from aiida_getl.data.results import bonds_of_prediction, metrics_nodes, to_atoms, trained_model, tuned, unseen_labels
+from aiida_getl.data.results import (
+    bonds_of_prediction,
+    described_bonds,
+    metrics_nodes,
+    to_atoms,
+    trained_model,
+    tuned,
+    unseen_labels,
+)
 from aiida_getl.runner import files
 
 
@@ -86,6 +94,11 @@ def _predict(inputs, folder: Path) -> dict[str, orm.Data]:
     return {"bonds": bonds_of_prediction(files.read_records(folder, files.RESULT), symbols, inputs.model)}
 
 
+def _featurize(inputs, folder: Path) -> dict[str, orm.Data]:
+    bonds, rows, descriptors = files.read_described(folder, files.RESULT)
+    return {"described": described_bonds(bonds, rows, descriptors)}
+
+
 def _assess(inputs, folder: Path) -> dict[str, orm.Data]:
     return {"assessment": orm.Dict(files.read(folder, files.RESULT)[1])}
 
@@ -103,6 +116,7 @@ READ = {
     "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
+    "featurize": _featurize,
     "assess": _assess,
     "propose": _propose,
 }

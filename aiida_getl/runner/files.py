@@ -90,6 +90,21 @@ def read_structures(folder: Path, name: str) -> list[Atoms]:
     ]
 
 
+def write_described(
+    folder: Path, name: str, bonds: BondList, rows: Mapping[str, NDArray], descriptors: list[dict[str, Any]]
+) -> None:
+    """Write bonds with the rows of each kind of descriptor, and the settings of these."""
+    arrays = {f.name: getattr(bonds, f.name) for f in fields(BondList)}
+    write(folder, name, arrays | {_DESCRIPTOR + kind: own for kind, own in rows.items()}, descriptors)
+
+
+def read_described(folder: Path, name: str) -> tuple[BondList, dict[str, NDArray], list[dict[str, Any]]]:
+    """Return what :func:`write_described` wrote."""
+    arrays, descriptors = read(folder, name)
+    rows = {key.removeprefix(_DESCRIPTOR): own for key, own in arrays.items() if key.startswith(_DESCRIPTOR)}
+    return BondList(*(arrays[f.name] for f in fields(BondList))), rows, descriptors
+
+
 def write_model(folder: Path, name: str, model: EtlModel) -> None:
     """Write a model."""
     write(folder, name, *model.to_arrays())

@@ -12,6 +12,7 @@ from aiida_getl.acquisition.assessment import Assessment, assess
 from aiida_getl.acquisition.search import search
 from aiida_getl.acquisition.sources import GlassRun, LabelledStructure, TargetStructure
 from aiida_getl.exchange.predictions import BondRecords
+from aiida_getl.learning.descriptors import from_settings
 from aiida_getl.learning.importance import permutation_importance
 from aiida_getl.learning.learning_curve import learning_curve
 from aiida_getl.learning.settings import complete_settings
@@ -21,6 +22,7 @@ from aiida_getl.learning.tuning import tune_and_judge
 from aiida_getl.learning.validation import validate
 from aiida_getl.progress import Progress
 from aiida_getl.runner import files
+from aiida_getl.structures.bonds import find_bonds
 
 
 def run(folder: Path, progress: Progress) -> None:
@@ -107,6 +109,16 @@ def _predict(folder: Path, job: dict[str, Any], progress: Progress) -> None:
     files.write_records(folder, files.RESULT, BondRecords.from_prediction(prediction))
 
 
+def _featurize(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    (atoms,) = files.read_structures(folder, "structures")
+    bonds = find_bonds(atoms.positions, atoms.cell[:], job["r_max"])
+    rows = {}
+    for number, settings in enumerate(job["descriptors"], start=1):
+        rows[settings["kind"]] = from_settings(settings).describe(atoms, bonds)
+        progress(number, len(job["descriptors"]), settings["kind"])
+    files.write_described(folder, files.RESULT, bonds, rows, job["descriptors"])
+
+
 def _targets(folder: Path, job: dict[str, Any]) -> list[TargetStructure]:
     structures = files.read_structures(folder, "targets")
     return [TargetStructure(atoms=atoms, **own) for own, atoms in zip(job["targets"], structures, strict=True)]
@@ -152,6 +164,7 @@ TASKS: dict[str, Callable[[Path, dict[str, Any], Progress], None]] = {
     "tune": _tune,
     "evaluate": _evaluate,
     "predict": _predict,
+    "featurize": _featurize,
     "assess": _assess,
     "propose": _propose,
 }

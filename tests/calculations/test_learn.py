@@ -12,6 +12,7 @@ from plumpy.utils import AttributesFrozendict
 from aiida_getl.calculations.functions.assess import assess
 from aiida_getl.calculations.functions.build_dbi import build_dbi
 from aiida_getl.calculations.functions.evaluate import evaluate
+from aiida_getl.calculations.functions.featurize import featurize
 from aiida_getl.calculations.functions.importance import importance
 from aiida_getl.calculations.functions.learning_curve import learning_curve
 from aiida_getl.calculations.functions.predict import predict
@@ -85,6 +86,11 @@ def test_every_task_gives_what_its_calcfunction_gives(run_job, labels, cell):
     outputs = run_job("predict", model=model, structure=structure, settings=options)
     assert_same(outputs["bonds"], predicted)
     assert outputs["bonds"].base.attributes.all == predicted.base.attributes.all
+
+    described = featurize(structure, options)
+    outputs = run_job("featurize", structure=structure, settings=options)
+    assert_same(outputs["described"], described)
+    assert outputs["described"].base.attributes.all == described.base.attributes.all
 
     other = {name: {"run_9": runs["run_1"]} for name, runs in labels.items()}
     tested = build_dbi(settings, **other)

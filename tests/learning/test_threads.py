@@ -12,7 +12,7 @@ from aiida_getl.learning.validation import validate
 
 def most_at_once(monkeypatch, allowed, together, **options):
     """The largest number of pieces of work that were under way, of which so many wait for each other."""
-    monkeypatch.setattr("aiida_getl.learning.threads.cpu_count", lambda: 4)
+    monkeypatch.setattr("aiida_getl.learning.threads._processors", lambda: 4)
     monkeypatch.setenv("OMP_NUM_THREADS", allowed)
     lock, meeting, running, seen = threading.Lock(), threading.Barrier(together, timeout=60), [], []
 
@@ -54,7 +54,7 @@ def test_the_first_failure_is_raised():
 
 def test_numbers_do_not_depend_on_the_threads(small_table, monkeypatch):
     settings = {"descriptor": default_descriptors(["Cu", "Zr"])[0], "group_by": "run", "learning_curve": False}
-    monkeypatch.setattr("aiida_getl.learning.threads.cpu_count", lambda: 4)
+    monkeypatch.setattr("aiida_getl.learning.threads._processors", lambda: 4)
     predictions = []
     for threads in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)

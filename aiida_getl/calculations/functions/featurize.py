@@ -1,10 +1,9 @@
 """Describe the bonds of a structure."""
 
 import numpy as np
-from aiida import orm
 from aiida.engine import ExitCode, calcfunction
 
-from aiida_getl.data.results import to_atoms
+from aiida_getl.data.results import described_bonds, to_atoms
 from aiida_getl.learning.descriptors import from_settings
 from aiida_getl.learning.settings import DEFAULTS, default_descriptors
 from aiida_getl.lobster.icohplist import DISTANCE_TOLERANCE
@@ -23,9 +22,7 @@ def featurize(structure, settings, bonds=None):
     :param bonds: ``getl.bonds`` to describe instead of all bonds up to ``r_max``.
     """
     try:
-        _check(settings.get_dict())
-        atoms = to_atoms(structure, settings.get("frame"))
-        wanted = settings.get("descriptors") or default_descriptors(sorted(set(atoms.symbols)))
+        atoms, wanted = to_describe(structure, settings.get_dict())
         if bonds is None:
             listed = find_bonds(atoms.positions, atoms.cell[:], settings.get("r_max", DEFAULTS["r_max"]))
         else:
@@ -33,13 +30,17 @@ def featurize(structure, settings, bonds=None):
         described = {each["kind"]: from_settings(each).describe(atoms, listed) for each in wanted}
     except ValueError as exception:
         return ExitCode(401, str(exception))
-    node = orm.ArrayData()
-    for name in ("atom_i", "atom_j", "translation", "distance"):
-        node.set_array(name, getattr(listed, name))
-    for kind, rows in described.items():
-        node.set_array(f"descriptor_{kind}", rows)
-    node.base.attributes.set_many({"descriptors": wanted, "n_bonds": len(listed), "units": {"distance": "Å"}})
-    return node
+    return described_bonds(listed, described, wanted)
+
+
+def to_describe(structure, settings):
+    """Return (atoms, settings of the descriptors).
+
+    :raises ValueError: for settings that are unknown or of another kind than they should be, or a missing frame.
+    """
+    _check(settings)
+    atoms = to_atoms(structure, settings.get("frame"))
+    return atoms, settings.get("descriptors") or default_descriptors(sorted(set(atoms.symbols)))
 
 
 def _check(settings):
