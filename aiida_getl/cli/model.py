@@ -28,6 +28,7 @@ from aiida_getl.cli.learning import (
 from aiida_getl.cli.mlflow import log_mlflow
 from aiida_getl.cli.model_show import list_command, show_command, training_of
 from aiida_getl.cli.nodes import find_node, give_label
+from aiida_getl.cli.output import check_new, force_option
 from aiida_getl.cli.profile import with_profile
 from aiida_getl.cli.run import results_option
 from aiida_getl.cli.tuning import importance, learning_curve, tune
@@ -191,11 +192,17 @@ def evaluate(
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write: .csv, .csv.gz, .parquet, .xyz or .extxyz, .lobster; repeatable.",
 )
+@force_option
 @click.option("--r-max", type=click.FloatRange(min=0, min_open=True), help="Longest bond in Å; by default the model's.")
 @code_option
 @with_profile(create=True)
 def predict(
-    name: str, structures: tuple[str, ...], outputs: tuple[Path, ...], r_max: float | None, code: str | None
+    name: str,
+    structures: tuple[str, ...],
+    outputs: tuple[Path, ...],
+    force: bool,
+    r_max: float | None,
+    code: str | None,
 ) -> None:
     """Predict the strength of every bond of each STRUCTURE: a PK, UUID or label, or a file of any format of ASE.
 
@@ -212,6 +219,8 @@ def predict(
     from aiida_getl.data.model import BondModelData
 
     found = find_node(name, BondModelData)
+    for path in outputs:
+        check_new(path, force)
     with listening():
         predict_all(found, structures, outputs, r_max, None if code is None else get_code(code))
 

@@ -58,9 +58,8 @@ def validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
     ValueError
         For an unknown setting or a value out of range, naming both.
     """
-    allowed = {*DEFAULTS, "descriptor"}
-    if unknown := sorted(set(settings) - allowed):
-        raise ValueError(f"unknown training settings {unknown}: choose from {sorted(allowed)}")
+    if unknown := sorted(set(settings) - {*DEFAULTS, "descriptor"}):
+        raise ValueError(f"unknown training settings {unknown}: choose from {sorted(DEFAULTS)}")
     if "descriptor" not in settings:
         raise ValueError("training settings need 'descriptor': the settings of a descriptor in the bond table")
     result = {**DEFAULTS, **settings, "descriptor": from_settings(settings["descriptor"]).settings()}

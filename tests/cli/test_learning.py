@@ -239,6 +239,17 @@ def test_predict_into_files(trained, other_glass, tmp_path):
     assert [item["what"] for item in found["origins"]["file"]] == ["file glass.xyz"]
 
 
+def test_files_are_not_replaced_unasked(trained, other_glass, tmp_path):
+    (tmp_path / "bonds.csv").write_text("mine")
+    arguments = ("model", "predict", "small", other_glass / "glass.xyz", "--output", tmp_path / "bonds.csv")
+    status, output = call(*arguments)
+    assert status == 1
+    assert "bonds.csv is there already: choose another name, or --force to replace it" in output
+    assert (tmp_path / "bonds.csv").read_text() == "mine"
+    assert call(*arguments, "--force")[0] == 0
+    assert (tmp_path / "bonds.csv").read_text().startswith("frame,bond_type")
+
+
 def test_bonds_without_a_prediction_are_in_the_files(trained, cell, tmp_path):
     glass = cell(4)
     glass.symbols[0] = "Au"
