@@ -194,9 +194,7 @@ def extrapolated(model: EtlModel, name: str, sample: BondSample) -> NDArray[np.b
     """Return which bonds of a type are outside the distances labelled, or in an environment far from those labelled."""
     if name not in model.regressors:
         return np.ones(len(sample), dtype=bool)
-    low, high = model.distance_range[name]
-    outside = (sample.distance < low) | (sample.distance > high)
-    return outside | model.regressors[name].predict_bonds(sample.X).novel
+    return model.outside_range(name, sample.distance) | model.regressors[name].predict_bonds(sample.X).novel
 
 
 def _of_target(model: EtlModel, table: BondTable, name: str, sample: BondSample) -> dict[str, Any]:

@@ -159,6 +159,11 @@ class EtlModel:
             yield self._predict_block(block, r_max, return_std, n_threads, tell)
             done += block.n_core
 
+    def outside_range(self, name: str, distance: NDArray) -> NDArray[np.bool_]:
+        """Return which distances (n,) in Å are shorter or longer than every training bond of a type."""
+        shortest, longest = self.distance_range[name]
+        return (distance < shortest - SAME_LENGTH) | (distance > longest + SAME_LENGTH)
+
     def predict_frames(
         self, frames: Iterable[Atoms], r_max: float | None = None, return_std: bool = True, n_threads: int | None = None
     ) -> Iterator[Prediction]:
@@ -175,9 +180,8 @@ class EtlModel:
         mean, std = np.full(n, np.nan), np.full(n, np.nan)
         outside, novel = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         known = np.isin(types, list(self.regressors))
-        for name, (shortest, longest) in self.distance_range.items():
-            beyond = (bonds.distance < shortest - SAME_LENGTH) | (bonds.distance > longest + SAME_LENGTH)
-            outside |= (types == name) & beyond
+        for name in self.distance_range:
+            outside |= (types == name) & self.outside_range(name, bonds.distance)
         atoms, environment = block.atoms, bonds
         strange = ~np.isin(atoms.numbers, [atomic_numbers[symbol] for symbol in self.species])
         if strange.any():
