@@ -13,6 +13,7 @@ from aiida_getl.acquisition.search import decided_on, past_costs
 from aiida_getl.calculations.functions.featurize import to_describe
 from aiida_getl.data.collect import collect
 from aiida_getl.data.ensembles import glass_runs, labelled_structures, target_structures
+from aiida_getl.data.merging import join
 from aiida_getl.data.results import to_atoms, unseen_labels
 from aiida_getl.learning.learning_curve import BY_GROUP
 from aiida_getl.learning.model import FORMAT
@@ -22,6 +23,7 @@ from aiida_getl.runner import files
 #: What each task needs, by the name of the calcfunction that does the same here and now.
 NEEDS = {
     "build_dbi": ("structures", "bonds", "settings"),
+    "merge_dbi": ("dbis", "settings"),
     "validate": ("dbi", "settings", "seed"),
     "train": ("dbi", "settings", "seed", "validation"),
     "learning_curve": ("dbi", "settings", "seed"),
@@ -68,6 +70,10 @@ class LearnCalculation(CalcJob):
         spec.input_namespace("structures", dynamic=True, required=False, help="`StructureData` by run and sub-run.")
         spec.input_namespace("bonds", dynamic=True, required=False, help="Labels (`getl.bonds`) by run and sub-run.")
         spec.input_namespace("failures", dynamic=True, required=False, help="Why a sub-run has no label (`Dict`).")
+        spec.input_namespace(
+            "dbis", valid_type=orm.ArrayData, dynamic=True, required=False, help="`getl.dbi` to merge."
+        )
+        spec.input("leave_out", valid_type=orm.Dict, required=False, help="Labels not to take over, with reasons.")
         spec.input("settings", valid_type=orm.Dict, required=False, serializer=orm.to_aiida_type)
         spec.input("seed", valid_type=orm.Int, required=False, serializer=orm.to_aiida_type)
         spec.input(
@@ -94,7 +100,7 @@ class LearnCalculation(CalcJob):
         spec.input("history", valid_type=orm.Dict, required=False, help="`rows` of past costs.")
         spec.inputs.validator = validate_inputs
 
-        spec.output("dbi", valid_type=orm.ArrayData, required=False, help="Of `build_dbi` (`getl.dbi`).")
+        spec.output("dbi", valid_type=orm.ArrayData, required=False, help="Of `build_dbi`, `merge_dbi`.")
         spec.output("model", valid_type=orm.ArrayData, required=False, help="Of `train` (`getl.model`).")
         spec.output("validation", valid_type=orm.Dict, required=False, help="Of `validate`.")
         spec.output("metrics", valid_type=orm.Dict, required=False, help="Of `evaluate`.")
@@ -144,7 +150,16 @@ def _build_dbi(inputs, folder: Path) -> dict:
     found = collect(inputs.settings.get_dict(), inputs.structures, inputs.bonds, inputs.get("failures", {}))
     files.write_table(folder, "table", found.table)
     files.write_structures(folder, "structures", found.structures)
-    return {"task": "describe", "descriptors": {each["kind"]: each for each in found.descriptors}}
+    return {"task": "describe", "descriptors": found.descriptors}
+
+
+def _merge_dbi(inputs, folder: Path) -> dict:
+    joined = join(inputs.settings.get_dict(), inputs.leave_out.get_dict() if "leave_out" in inputs else {}, inputs.dbis)
+    for number, table, structures in joined.undescribed:
+        files.write_table(folder, f"table_{number}", table)
+        files.write_structures(folder, f"structures_{number}", structures)
+    parts = [number for number, _, _ in joined.undescribed]
+    return {"task": "describe_parts", "parts": parts, "descriptors": joined.descriptors}
 
 
 def _on_table(inputs, folder: Path) -> dict:
@@ -232,6 +247,7 @@ def _propose(inputs, folder: Path) -> dict:
 
 PREPARE = {
     "build_dbi": _build_dbi,
+    "merge_dbi": _merge_dbi,
     "validate": _on_table,
     "train": _on_table,
     "learning_curve": _learning_curve,

@@ -12,6 +12,7 @@ from aiida.cmdline.groups.verdi import VerdiCommandGroup
 from aiida_getl.cli.completion import complete_nodes
 from aiida_getl.cli.dbi_import import count_types, hint_mixed, import_command, keep_faulty_option, mixed_option
 from aiida_getl.cli.export import export
+from aiida_getl.cli.learning import code_option, listening, run_task
 from aiida_getl.cli.nodes import find_node, give_label
 from aiida_getl.cli.output import echo_json, echo_list, format_options, json_option
 from aiida_getl.cli.profile import with_profile
@@ -169,8 +170,9 @@ def _echo(content: dict[str, Any]) -> None:
 @click.option("--label", help="Name of the new DBI.")
 @mixed_option
 @keep_faulty_option
+@code_option
 @with_profile(create=True)
-def merge(names: tuple[str, ...], label: str | None, mixed: bool, keep_faulty: bool) -> None:
+def merge(names: tuple[str, ...], label: str | None, mixed: bool, keep_faulty: bool, code: str | None) -> None:
     """Join DBIs (PKs, UUIDs or labels) into one; a label that several of them hold is taken once.
 
     Labels that are marked as faulty, or rest on what is, are left out; of a single DBI this makes one without them.
@@ -190,11 +192,14 @@ def merge(names: tuple[str, ...], label: str | None, mixed: bool, keep_faulty: b
     faulty = {} if keep_faulty else faulty_labels(nodes)
     if len({node.pk for node in nodes}) < 2 and not faulty:
         raise click.UsageError("name two DBIs or more: of a single one, there is no label that is marked as faulty")
-    settings = Dict({"mixed_methods": True} if mixed else {})
-    inputs = {f"dbi_{k}": each for k, each in enumerate(nodes)} | ({"leave_out": Dict(faulty)} if faulty else {})
-    node, process = merge_dbi.run_get_node(settings, **inputs)
-    if not process.is_finished_ok:
-        raise click.ClickException(process.exit_message + (hint_mixed(process.exit_message)))
+    inputs = {"settings": Dict({"mixed_methods": True} if mixed else {})}
+    inputs |= {"leave_out": Dict(faulty)} if faulty else {}
+    dbis = {f"dbi_{k}": each for k, each in enumerate(nodes)}
+    try:
+        with listening():
+            (node,) = run_task(merge_dbi, code, **inputs, **({"dbis": dbis} if code else dbis)).values()
+    except click.ClickException as exception:
+        raise click.ClickException(exception.message + hint_mixed(exception.message)) from exception
     if label:
         give_label(node, label)
     click.echo(f"DBI         <{node.pk}> {node.label!r} of {len(node.structures)} structures")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_getl.cli.learning import listening
 from aiida_getl.cli.nodes import give_label
 from aiida_getl.cli.profile import load
 from aiida_getl.cli.tables import table
@@ -241,7 +242,8 @@ def _store(sources: list[Source], name: str, settings: dict, *, keep_faulty: boo
             click.echo(f"            {item.source.run} {item.source.sub_run}: {item.reason}")
     click.echo(f"Building the DBI of group {name!r} ...", err=True)
     try:
-        node, is_new = dbi_of(imported, settings, group, keep_faulty=keep_faulty)
+        with listening():
+            node, is_new = dbi_of(imported, settings, group, keep_faulty=keep_faulty)
     except ValueError as exception:
         raise click.ClickException(str(exception) + hint_mixed(str(exception))) from exception
     give_label(node, name)

@@ -112,14 +112,36 @@ def bonds_of(table: BondTable) -> BondList:
     return BondList(table.atom_i, table.atom_j, table.translation, table.distance)
 
 
+def describe_table(
+    table: BondTable,
+    structures: Sequence[Atoms],
+    descriptors: Sequence[dict[str, Any]],
+    progress: Progress | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Return descriptors of the rows of a table by kind, (n, features) each, computed from its structures.
+
+    Parameters
+    ----------
+    descriptors : settings of each
+    progress : called after each structure
+    """
+    made = [from_settings(settings) for settings in descriptors]
+    rows = {each.kind: np.empty((len(table), each.n_features), dtype=np.float32) for each in made}
+    described = np.unique(table.structure)
+    for done, number in enumerate(described, start=1):
+        mine = np.flatnonzero(table.structure == number)
+        bonds = bonds_of(table.select(mine))
+        for each in made:
+            rows[each.kind][mine] = each.describe(structures[number], bonds)
+        if progress is not None:
+            progress(done, len(described), "structures described")
+    return rows
+
+
 def describe_again(table: BondTable, structures: Sequence[Atoms], settings: dict[str, Any]) -> NDArray[np.float32]:
     """Return a descriptor of the rows of a table, (n, features), computed from its structures."""
-    descriptor = from_settings(settings)
-    result = np.empty((len(table), descriptor.n_features), dtype=np.float32)
-    for number in np.unique(table.structure):
-        mine = np.flatnonzero(table.structure == number)
-        result[mine] = descriptor.describe(structures[number], bonds_of(table.select(mine)))
-    return result
+    (rows,) = describe_table(table, structures, [settings]).values()
+    return rows
 
 
 def _baselines(

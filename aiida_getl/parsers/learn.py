@@ -11,6 +11,7 @@ from aiida.parsers import Parser
 
 from aiida_getl.data.collect import collect
 from aiida_getl.data.dbi import DbiData
+from aiida_getl.data.merging import join
 from aiida_getl.data.results import (
     bonds_of_prediction,
     described_bonds,
@@ -58,6 +59,16 @@ def _build_dbi(inputs, folder: Path) -> dict[str, orm.Data]:
     rows, _ = files.read(folder, files.RESULT)
     table = replace(found.table, descriptors=rows)
     return {"dbi": DbiData.from_table(table, found.descriptors, found.method, found.left_out)}
+
+
+def _merge_dbi(inputs, folder: Path) -> dict[str, orm.Data]:
+    joined = join(inputs.settings.get_dict(), inputs.leave_out.get_dict() if "leave_out" in inputs else {}, inputs.dbis)
+    arrays, _ = files.read(folder, files.RESULT)
+    rows: dict[int, dict] = {}
+    for name, own in arrays.items():
+        number, kind = name.split(".", 1)
+        rows.setdefault(int(number), {})[kind] = own
+    return {"dbi": joined.to_dbi(rows)}
 
 
 def _validate(inputs, folder: Path) -> dict[str, orm.Data]:
@@ -109,6 +120,7 @@ def _propose(inputs, folder: Path) -> dict[str, orm.Data]:
 
 READ = {
     "build_dbi": _build_dbi,
+    "merge_dbi": _merge_dbi,
     "validate": _validate,
     "train": _train,
     "learning_curve": _learning_curve,

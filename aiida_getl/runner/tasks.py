@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from aiida_getl.acquisition.assessment import Assessment, assess
 from aiida_getl.acquisition.search import search
 from aiida_getl.acquisition.sources import GlassRun, LabelledStructure, TargetStructure
@@ -17,7 +19,7 @@ from aiida_getl.learning.importance import permutation_importance
 from aiida_getl.learning.learning_curve import learning_curve
 from aiida_getl.learning.settings import complete_settings
 from aiida_getl.learning.training import train
-from aiida_getl.learning.transfer import describe_again, evaluate
+from aiida_getl.learning.transfer import describe_table, evaluate
 from aiida_getl.learning.tuning import tune_and_judge
 from aiida_getl.learning.validation import validate
 from aiida_getl.progress import Progress
@@ -62,10 +64,17 @@ def _settings(job: dict[str, Any]) -> dict[str, Any]:
 
 def _describe(folder: Path, job: dict[str, Any], progress: Progress) -> None:
     table, structures = files.read_table(folder, "table"), files.read_structures(folder, "structures")
-    rows = {}
-    for number, settings in enumerate(job["descriptors"].values(), start=1):
-        rows[settings["kind"]] = describe_again(table, structures, settings)
-        progress(number, len(job["descriptors"]), settings["kind"])
+    rows = describe_table(table, structures, job["descriptors"], progress)
+    files.write(folder, files.RESULT, rows, {})
+
+
+def _describe_parts(folder: Path, job: dict[str, Any], progress: Progress) -> None:
+    rows: dict[str, NDArray] = {}
+    for number in job["parts"]:
+        table = files.read_table(folder, f"table_{number}")
+        structures = files.read_structures(folder, f"structures_{number}")
+        found = describe_table(table, structures, job["descriptors"], progress)
+        rows |= {f"{number}.{kind}": own for kind, own in found.items()}
     files.write(folder, files.RESULT, rows, {})
 
 
@@ -157,6 +166,7 @@ def _propose(folder: Path, job: dict[str, Any], progress: Progress) -> None:
 TASKS: dict[str, Callable[[Path, dict[str, Any], Progress], None]] = {
     "refuse": _refuse,
     "describe": _describe,
+    "describe_parts": _describe_parts,
     "train": _train,
     "validate": _validate,
     "learning_curve": _learning_curve,

@@ -15,6 +15,7 @@ from aiida_getl.calculations.functions.evaluate import evaluate
 from aiida_getl.calculations.functions.featurize import featurize
 from aiida_getl.calculations.functions.importance import importance
 from aiida_getl.calculations.functions.learning_curve import learning_curve
+from aiida_getl.calculations.functions.merge_dbi import merge_dbi
 from aiida_getl.calculations.functions.predict import predict
 from aiida_getl.calculations.functions.propose import propose
 from aiida_getl.calculations.functions.train import train
@@ -25,6 +26,7 @@ from aiida_getl.data.bonds import BondStrengthsData
 from aiida_getl.learning.model import FORMAT
 from aiida_getl.parsers.learn import READ
 from aiida_getl.runner.cli import main
+from aiida_getl.structures.bonds import find_bonds
 from aiida_getl.workflows.etl_model import EtlModelWorkChain
 from aiida_getl.workflows.infer import InferWorkChain
 
@@ -64,6 +66,16 @@ def assert_same(one, other):
     assert set(one.get_arraynames()) == set(other.get_arraynames())
 
 
+def with_aluminium(atoms):
+    """A structure with its label, to build a database of."""
+    atoms.symbols[0] = "Al"
+    listed = find_bonds(atoms.positions, atoms.cell[:], 4.0)
+    method = {"engine": "getl-cohp", "version": "1"}
+    label = BondStrengthsData.from_bonds(listed, list(atoms.symbols), -np.exp(2.5 - listed.distance), method)
+    structure = orm.StructureData(ase=atoms).store()
+    return {"structures": {"run_5": {"as_quenched": structure}}, "bonds": {"run_5": {"as_quenched": label.store()}}}
+
+
 def test_every_task_gives_what_its_calcfunction_gives(run_job, labels, cell):
     settings, seed = orm.Dict(SETTINGS), orm.Int(3)
     dbi = build_dbi(settings, **labels)
@@ -97,6 +109,14 @@ def test_every_task_gives_what_its_calcfunction_gives(run_job, labels, cell):
     expected = evaluate(model, tested)
     outputs = run_job("evaluate", model=model, dbi=tested)
     assert outputs["metrics"].get_dict() == expected["metrics"].get_dict()
+
+    given = {"settings": orm.Dict({}), "leave_out": orm.Dict({dbi.structures[0]["label_id"]: "doubtful"})}
+    ternary = build_dbi(settings, **with_aluminium(cell(5)))
+    merged = merge_dbi(**given, a=dbi, b=ternary)
+    outputs = run_job("merge_dbi", **given, dbis={"a": dbi, "b": ternary})
+    assert len(merged.structures) == len(dbi.structures)
+    assert_same(outputs["dbi"], merged)
+    assert outputs["dbi"].base.attributes.all == merged.base.attributes.all
 
     options = orm.Dict({**SETTINGS, "sizes": [8, 16], "selections": ["random"]})
     outputs = run_job("learning_curve", dbi=dbi, settings=options, seed=seed)

@@ -417,7 +417,7 @@ def test_shown_to_programs(trained, command, numbers):
         assert isinstance(value, (int, float))
 
 
-def test_merge(trained, other_glass):
+def test_merge(trained, other_glass, engine_code):
     status, output = call("dbi", "import", other_glass / "pairs.csv", "--label", "other")
     assert status == 0
     status, output = call("dbi", "merge", "small", "other", "--label", "both")
@@ -427,6 +427,12 @@ def test_merge(trained, other_glass):
     assert status == 0, output
     both = orm.QueryBuilder().append(DbiData, filters={"label": "both"}).one()[0]
     assert len(both.structures) == 5
+    code = engine_code("getl-learn").full_label
+    status, output = call("dbi", "merge", "small", "other", "--label", "there", "--mixed", "--code", code)
+    assert status == 0, output
+    there = orm.QueryBuilder().append(DbiData, filters={"label": "there"}).one()[0]
+    assert there.creator.process_label == "LearnCalculation"
+    np.testing.assert_array_equal(there.get_table().strength, both.get_table().strength)
 
 
 def test_without_a_profile(tree, other_glass, tmp_path):

@@ -6,7 +6,8 @@ from aiida.engine import ExitCode, calcfunction
 
 from aiida_getl.data.collect import collect
 from aiida_getl.data.dbi import DbiData
-from aiida_getl.learning.transfer import describe_again
+from aiida_getl.learning.transfer import describe_table
+from aiida_getl.progress import report
 
 
 @calcfunction
@@ -25,6 +26,6 @@ def build_dbi(settings, left_out=None, **namespaces):
         )
     except ValueError as exception:
         return ExitCode(401, str(exception))
-    descriptors = {each["kind"]: describe_again(found.table, found.structures, each) for each in found.descriptors}
+    descriptors = describe_table(found.table, found.structures, found.descriptors, report)
     missing = found.left_out + (left_out.get_list() if left_out else [])
     return DbiData.from_table(replace(found.table, descriptors=descriptors), found.descriptors, found.method, missing)
