@@ -8,8 +8,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from aiida_getl.lobster.icohplist import DISTANCE_TOLERANCE, PRINTED, IcohpList
-from aiida_getl.structures.bonds import BondList, find_bonds
+from aiida_getl.lobster.icohplist import IcohpList
+from aiida_getl.structures.bonds import BondList
 
 
 def fit(icohps: IcohpList, atoms: Atoms) -> tuple[Atoms, BondList, NDArray[np.float64]]:
@@ -73,28 +73,10 @@ def _move(icohps: IcohpList, translation: NDArray[np.int64], atoms: Atoms) -> At
 
 
 def _images(icohps: IcohpList, atoms: Atoms) -> list[NDArray[np.int64]]:
-    """Return, for every row, the translations (k, 3) of atom j at which it is as far from atom i as listed.
-
-    Of two rows of the same atoms and nearly the same length, a translation belongs to the nearer one.
-    """
-    everything = find_bonds(atoms.positions, atoms.cell[:], float(icohps.distance.max()) + DISTANCE_TOLERANCE)
-    rows: dict[tuple[int, int], list[int]] = {}
-    for row, key in enumerate(zip(everything.atom_i.tolist(), everything.atom_j.tolist(), strict=True)):
-        rows.setdefault(key, []).append(row)
-    pairs = [(min(i, j), max(i, j)) for i, j in zip(icohps.atom_i.tolist(), icohps.atom_j.tolist(), strict=True)]
-    listed: dict[tuple[int, int], list[float]] = {}
-    for pair, length in zip(pairs, icohps.distance.tolist(), strict=True):
-        listed.setdefault(pair, []).append(length)
-    result = []
-    for row, pair in enumerate(pairs):
-        i, j = int(icohps.atom_i[row]), int(icohps.atom_j[row])
-        mine = np.array(rows.get(pair, []), dtype=np.int64)
-        gaps = np.abs(everything.distance[mine, None] - np.array(listed[pair]))
-        gap = np.abs(everything.distance[mine] - icohps.distance[row])
-        mine = mine[(gap < DISTANCE_TOLERANCE) & (gap <= gaps.min(axis=1) + PRINTED)]
-        translations = everything.translation[mine]
-        result.append(translations if i < j else -translations)
-    return result
+    """Return, for every row, the translations (k, 3) of atom j at which it is as far from atom i as listed."""
+    near, fitting = icohps.fitting(atoms)
+    signs = np.where(icohps.atom_i < icohps.atom_j, 1, -1)
+    return [sign * near.translation[mine] for sign, mine in zip(signs, fitting, strict=True)]
 
 
 def _find_images(icohps: IcohpList, atoms: Atoms) -> tuple[BondList, NDArray[np.float64]]:

@@ -165,30 +165,41 @@ class IcohpList:
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return order[np.repeat(first, count) + within], np.repeat(np.arange(len(rows)), count)
 
+    def fitting(self, atoms: Atoms) -> tuple[BondList, list[NDArray[np.int64]]]:
+        """Return the bonds of a structure, and for every row those of them, (k,), that are as long as it lists.
+
+        Of two rows of the same atoms and nearly the same length, a bond belongs to the nearer one.
+        """
+        near = find_bonds(atoms.positions, atoms.cell[:], float(self.distance.max()) + DISTANCE_TOLERANCE)
+        present: dict[tuple[int, int], list[int]] = {}
+        for number, pair in enumerate(zip(near.atom_i.tolist(), near.atom_j.tolist(), strict=True)):
+            present.setdefault(pair, []).append(number)
+        pairs = [(min(i, j), max(i, j)) for i, j in zip(self.atom_i.tolist(), self.atom_j.tolist(), strict=True)]
+        listed: dict[tuple[int, int], list[float]] = {}
+        for pair, length in zip(pairs, self.distance.tolist(), strict=True):
+            listed.setdefault(pair, []).append(length)
+        result = []
+        for pair, length in zip(pairs, self.distance, strict=True):
+            mine = np.array(present.get(pair, []), dtype=np.int64)
+            gap = np.abs(near.distance[mine] - length)
+            least = np.abs(near.distance[mine, None] - np.array(listed[pair])).min(axis=1)
+            result.append(mine[(gap < DISTANCE_TOLERANCE) & (gap <= least + PRINTED)])
+        return near, result
+
     def _averaged_bonds(self, atoms: Atoms) -> tuple[BondList, NDArray[np.int64], NDArray[np.bool_]]:
         assert self.n_averaged is not None
         _check_atoms(self.atom_i, self.atom_j, atoms)
-        near = find_bonds(atoms.positions, atoms.cell[:], self.distance.max() + DISTANCE_TOLERANCE)
-        low, high = np.minimum(self.atom_i, self.atom_j), np.maximum(self.atom_i, self.atom_j)
-        chosen, rows = [], []
-        for row in range(len(self)):
-            pair = low[row], high[row]
-            fits = np.flatnonzero((near.atom_i == pair[0]) & (near.atom_j == pair[1]))
-            # Of two rows of nearly the same length a bond belongs to the nearer one.
-            listed = self.distance[(low == pair[0]) & (high == pair[1])]
-            gap = np.abs(near.distance[fits] - self.distance[row])
-            least = np.abs(near.distance[fits, None] - listed).min(axis=1)
-            fits = fits[(gap < DISTANCE_TOLERANCE) & (gap <= least + PRINTED)]
-            count = len(fits) * (2 if pair[0] == pair[1] else 1)
+        near, fitting = self.fitting(atoms)
+        for row, fits in enumerate(fitting):
+            i, j = sorted((self.atom_i[row], self.atom_j[row]))
+            count = len(fits) * (2 if i == j else 1)
             if self.n_averaged[row] not in (len(fits), count):
                 raise ValueError(
-                    f"atoms {pair[0] + 1} and {pair[1] + 1} have {count} bonds of {self.distance[row]:.4f} Å in the "
+                    f"atoms {i + 1} and {j + 1} have {count} bonds of {self.distance[row]:.4f} Å in the "
                     f"structure, {self.n_averaged[row]} in the list: they do not belong together"
                 )
-            chosen.append(fits)
-            rows.append(np.full(len(fits), row))
-        order = np.concatenate(rows)
-        return near.select(np.concatenate(chosen)), order, (self.atom_i > self.atom_j)[order]
+        order = np.repeat(np.arange(len(self)), [len(fits) for fits in fitting])
+        return near.select(np.concatenate(fitting)), order, (self.atom_i > self.atom_j)[order]
 
 
 def _check_atoms(atom_i: NDArray[np.int64], atom_j: NDArray[np.int64], atoms: Atoms) -> None:
