@@ -8,13 +8,15 @@ from pathlib import Path
 from aiida import orm
 from aiida.common import datastructures
 from aiida.engine import CalcJob
+from ase import Atoms
 
 from aiida_getl.acquisition.search import decided_on, past_costs
 from aiida_getl.calculations.functions.featurize import to_describe
 from aiida_getl.data.collect import collect
 from aiida_getl.data.ensembles import glass_runs, labelled_structures, target_structures
-from aiida_getl.data.merging import join
+from aiida_getl.data.merging import join_inputs
 from aiida_getl.data.results import to_atoms, unseen_labels
+from aiida_getl.learning.dataset import BondTable
 from aiida_getl.learning.learning_curve import BY_GROUP
 from aiida_getl.learning.model import FORMAT
 from aiida_getl.learning.settings import DEFAULTS
@@ -148,18 +150,19 @@ class LearnCalculation(CalcJob):
 
 def _build_dbi(inputs, folder: Path) -> dict:
     found = collect(inputs.settings.get_dict(), inputs.structures, inputs.bonds, inputs.get("failures", {}))
-    files.write_table(folder, "table", found.table)
-    files.write_structures(folder, "structures", found.structures)
-    return {"task": "describe", "descriptors": found.descriptors}
+    return _describe(folder, [(0, found.table, found.structures)], found.descriptors)
 
 
 def _merge_dbi(inputs, folder: Path) -> dict:
-    joined = join(inputs.settings.get_dict(), inputs.leave_out.get_dict() if "leave_out" in inputs else {}, inputs.dbis)
-    for number, table, structures in joined.undescribed:
+    joined = join_inputs(inputs)
+    return _describe(folder, joined.undescribed, joined.descriptors)
+
+
+def _describe(folder: Path, parts: list[tuple[int, BondTable, list[Atoms]]], descriptors: list[dict]) -> dict:
+    for number, table, structures in parts:
         files.write_table(folder, f"table_{number}", table)
         files.write_structures(folder, f"structures_{number}", structures)
-    parts = [number for number, _, _ in joined.undescribed]
-    return {"task": "describe_parts", "parts": parts, "descriptors": joined.descriptors}
+    return {"task": "describe", "parts": [number for number, _, _ in parts], "descriptors": descriptors}
 
 
 def _on_table(inputs, folder: Path) -> dict:

@@ -116,6 +116,12 @@ def join(settings: Mapping[str, Any], reasons: Mapping[str, str], dbis: Mapping[
     return Joined(tables, structures, list(wanted.values()), method, left_out, known)
 
 
+def join_inputs(inputs) -> Joined:
+    """Return what :func:`join` does of the inputs ``settings``, ``leave_out`` and ``dbis`` of a process."""
+    reasons = inputs.leave_out.get_dict() if "leave_out" in inputs else {}
+    return join(inputs.settings.get_dict(), reasons, inputs.dbis)
+
+
 def _method(settings: Mapping[str, Any], nodes: Sequence[DbiData]) -> dict[str, Any]:
     methods = [node.base.attributes.get("method") for node in nodes]
     other = next((k for k, method in enumerate(methods) if not same_scale(method, methods[0])), None)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from aiida import orm
 from aiida.parsers import Parser
+from numpy.typing import NDArray
 
 from aiida_getl.data.collect import collect
 from aiida_getl.data.dbi import DbiData
-from aiida_getl.data.merging import join
+from aiida_getl.data.merging import join_inputs
 from aiida_getl.data.results import (
     bonds_of_prediction,
     described_bonds,
@@ -56,19 +57,21 @@ class LearnParser(Parser):
 def _build_dbi(inputs, folder: Path) -> dict[str, orm.Data]:
     failures = inputs.failures if "failures" in inputs else {}
     found = collect(inputs.settings.get_dict(), inputs.structures, inputs.bonds, failures)
-    rows, _ = files.read(folder, files.RESULT)
-    table = replace(found.table, descriptors=rows)
+    table = replace(found.table, descriptors=_rows(folder)[0])
     return {"dbi": DbiData.from_table(table, found.descriptors, found.method, found.left_out)}
 
 
 def _merge_dbi(inputs, folder: Path) -> dict[str, orm.Data]:
-    joined = join(inputs.settings.get_dict(), inputs.leave_out.get_dict() if "leave_out" in inputs else {}, inputs.dbis)
-    arrays, _ = files.read(folder, files.RESULT)
-    rows: dict[int, dict] = {}
-    for name, own in arrays.items():
+    return {"dbi": join_inputs(inputs).to_dbi(_rows(folder))}
+
+
+def _rows(folder: Path) -> dict[int, dict[str, NDArray]]:
+    """Return the descriptors by kind of each table that was to be described."""
+    rows: dict[int, dict[str, NDArray]] = {}
+    for name, own in files.read(folder, files.RESULT)[0].items():
         number, kind = name.split(".", 1)
         rows.setdefault(int(number), {})[kind] = own
-    return {"dbi": joined.to_dbi(rows)}
+    return rows
 
 
 def _validate(inputs, folder: Path) -> dict[str, orm.Data]:

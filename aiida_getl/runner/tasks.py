@@ -63,12 +63,6 @@ def _settings(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(folder: Path, job: dict[str, Any], progress: Progress) -> None:
-    table, structures = files.read_table(folder, "table"), files.read_structures(folder, "structures")
-    rows = describe_table(table, structures, job["descriptors"], progress)
-    files.write(folder, files.RESULT, rows, {})
-
-
-def _describe_parts(folder: Path, job: dict[str, Any], progress: Progress) -> None:
     rows: dict[str, NDArray] = {}
     for number in job["parts"]:
         table = files.read_table(folder, f"table_{number}")
@@ -166,7 +160,6 @@ def _propose(folder: Path, job: dict[str, Any], progress: Progress) -> None:
 TASKS: dict[str, Callable[[Path, dict[str, Any], Progress], None]] = {
     "refuse": _refuse,
     "describe": _describe,
-    "describe_parts": _describe_parts,
     "train": _train,
     "validate": _validate,
     "learning_curve": _learning_curve,
