@@ -26,21 +26,26 @@ def folder(services):
     folder.chmod(0o777)
 
 
-@pytest.fixture
-def guest(production, folder):
-    """The computer where jobs run as somebody who may not write to that folder."""
+def add_computer(label, hostname, transport_type, folder, **configuration):
+    """Return a computer without a scheduler that works in a folder."""
     computer = orm.Computer(
-        label="guest",
-        hostname="guest",
-        transport_type="core.ssh_async",
+        label=label,
+        hostname=hostname,
+        transport_type=transport_type,
         scheduler_type="core.direct",
         workdir=str(folder),
     ).store()
     computer.set_default_mpiprocs_per_machine(1)
     computer.set_minimum_job_poll_interval(1.0)
     computer.set_prepend_text("export OMP_NUM_THREADS=1")
-    computer.configure(host="guest", use_login_shell=False, safe_interval=0.0)
+    computer.configure(safe_interval=0.0, **configuration)
     return computer
+
+
+@pytest.fixture
+def guest(production, folder):
+    """The computer where jobs run as somebody who may not write to that folder."""
+    return add_computer("guest", "guest", "core.ssh_async", folder, host="guest", use_login_shell=False)
 
 
 @pytest.fixture
@@ -79,18 +84,7 @@ def disk(tmp_path):
 @pytest.fixture
 def small(production, disk):
     """The computer where jobs run on that file system."""
-    computer = orm.Computer(
-        label="small",
-        hostname="localhost",
-        transport_type="core.local",
-        scheduler_type="core.direct",
-        workdir=str(disk),
-    ).store()
-    computer.set_default_mpiprocs_per_machine(1)
-    computer.set_minimum_job_poll_interval(1.0)
-    computer.set_prepend_text("export OMP_NUM_THREADS=1")
-    computer.configure(safe_interval=0.0)
-    return computer
+    return add_computer("small", "localhost", "core.local", disk)
 
 
 @pytest.mark.engines
